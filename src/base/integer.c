@@ -6,7 +6,8 @@
 
 smr_status smr_int_narrow(int64_t value, const char *what, int *out) {
   if (value < INT_MIN || value > INT_MAX) {
-    SMR_FAIL(SMR_ERR_LIMIT, "%s is %" PRId64 ", more than the 2^31-1 that MPI, BLAS and ScaLAPACK can count", what,
+    SMR_FAIL(SMR_ERR_LIMIT,
+             "%s is %" PRId64 ", more than the 2^31-1 that MPI, BLAS and ScaLAPACK can count", what,
              value);
   }
   *out = (int)value;

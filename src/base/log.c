@@ -24,7 +24,8 @@ int smr_log_is_terminal(void) {
   return isatty(STDERR_FILENO);
 }
 
-static void print_line(smr_log_level least, const char *prefix, const char *format, va_list arguments) {
+static void print_line(smr_log_level least, const char *prefix, const char *format,
+                       va_list arguments) {
   if (current_level < least) {
     return;
   }
@@ -38,12 +39,12 @@ static void print_line(smr_log_level least, const char *prefix, const char *form
   pthread_mutex_unlock(&lock);
 }
 
-#define DEFINE_LOG(name, least, prefix)                                                                      \
-  void name(const char *format, ...) {                                                                       \
-    va_list arguments;                                                                                       \
-    va_start(arguments, format);                                                                             \
-    print_line(least, prefix, format, arguments);                                                            \
-    va_end(arguments);                                                                                       \
+#define DEFINE_LOG(name, least, prefix)           \
+  void name(const char *format, ...) {            \
+    va_list arguments;                            \
+    va_start(arguments, format);                  \
+    print_line(least, prefix, format, arguments); \
+    va_end(arguments);                            \
   }
 
 DEFINE_LOG(smr_log_error, SMR_LOG_ERROR, "error: ")

@@ -15,12 +15,12 @@
 #include "simmer/base/error.h"
 
 /* Fails with the message when a call doesn't end in SMR_OK. */
-#define assert_ok(call)                                                                            \
-  do {                                                                                             \
-    const smr_status check_status_ = (call);                                                       \
-    if (check_status_ != SMR_OK) {                                                                 \
-      fail_msg("%s: %s: %s", #call, smr_status_text(check_status_), smr_error_message());          \
-    }                                                                                              \
+#define assert_ok(call)                                                                   \
+  do {                                                                                    \
+    const smr_status check_status_ = (call);                                              \
+    if (check_status_ != SMR_OK) {                                                        \
+      fail_msg("%s: %s: %s", #call, smr_status_text(check_status_), smr_error_message()); \
+    }                                                                                     \
   } while (0)
 
 /* Fails unless a call ends in `expected` with `part` in its message. */

@@ -7,12 +7,14 @@
 
 #include "simmer/base/error.h"
 
-/* The whole file in memory, NUL-terminated beyond its *bytes; gunzipped when it begins with gzip's magic number.
- * Freed by smr_memory_free. SMR_ERR_IO names the path and the cause. max_bytes bounds what is accepted (after
- * gunzipping): SMR_ERR_LIMIT beyond it. */
-smr_status smr_file_read(const char *path, int64_t max_bytes, char **data, size_t *bytes) SMR_NODISCARD;
-/* path.tmp.<pid>, write, fsync, rename, fsync of the folder: after a kill there is the old file or the new one.
- * SMR_ERR_FULL for ENOSPC and EDQUOT, SMR_ERR_IO else; the temporary is removed on failure. */
+/* The whole file in memory, NUL-terminated beyond its *bytes; gunzipped when it begins with gzip's
+ * magic number. Freed by smr_memory_free. SMR_ERR_IO names the path and the cause. max_bytes bounds
+ * what is accepted (after gunzipping): SMR_ERR_LIMIT beyond it. */
+smr_status smr_file_read(const char *path, int64_t max_bytes, char **data,
+                         size_t *bytes) SMR_NODISCARD;
+/* path.tmp.<pid>, write, fsync, rename, fsync of the folder: after a kill there is the old file or
+ * the new one. SMR_ERR_FULL for ENOSPC and EDQUOT, SMR_ERR_IO else; the temporary is removed on
+ * failure. */
 smr_status smr_file_write(const char *path, const void *data, size_t bytes) SMR_NODISCARD;
 /* mkdir -p. */
 smr_status smr_file_make_folder(const char *path) SMR_NODISCARD;
@@ -26,6 +28,7 @@ smr_status smr_file_get_free_space(const char *path, int64_t *bytes) SMR_NODISCA
 smr_status smr_file_sync_folder(const char *path) SMR_NODISCARD;
 /* a/b in buffer; SMR_ERR_LIMIT when too long. */
 enum { SMR_PATH_BYTES = 4096 };
-smr_status smr_file_join(char buffer[SMR_PATH_BYTES], const char *folder, const char *name) SMR_NODISCARD;
+smr_status smr_file_join(char buffer[SMR_PATH_BYTES], const char *folder,
+                         const char *name) SMR_NODISCARD;
 
 #endif

@@ -7,20 +7,24 @@
 
 #include "simmer/base/error.h"
 
-/* n items of item_bytes, zeroed, 64-byte aligned, freed by smr_memory_free. n = 0 gives a valid pointer.
- * SMR_ERR_MEMORY names `what` and the bytes; SMR_ERR_LIMIT for n < 0 or overflow. `out` is a pointer to the caller's
- * typed pointer: smr_memory_alloc(n, sizeof *x, "singular values", &x). */
-smr_status smr_memory_alloc(int64_t n, size_t item_bytes, const char *what, void *out) SMR_NODISCARD;
+/* n items of item_bytes, zeroed, 64-byte aligned, freed by smr_memory_free. n = 0 gives a valid
+ * pointer. SMR_ERR_MEMORY names `what` and the bytes; SMR_ERR_LIMIT for n < 0 or overflow. `out` is
+ * a pointer to the caller's typed pointer: smr_memory_alloc(n, sizeof *x, "singular values", &x).
+ */
+smr_status smr_memory_alloc(int64_t n, size_t item_bytes, const char *what,
+                            void *out) SMR_NODISCARD;
 void smr_memory_free(void *pointer);
 /* Copy of a string, freed by smr_memory_free. */
 smr_status smr_memory_copy_string(const char *text, char **out) SMR_NODISCARD;
 
 typedef struct {
-  int64_t available_bytes; /* the smallest of what follows; what this process's node may still take */
+  int64_t
+      available_bytes; /* the smallest of what follows; what this process's node may still take */
   int64_t mem_available_bytes; /* MemAvailable of /proc/meminfo */
-  int64_t cgroup_free_bytes;   /* limit minus use over the cgroup v1 or v2 hierarchy; INT64_MAX if unlimited */
-  int64_t slurm_bytes;         /* SLURM_MEM_PER_NODE or SLURM_MEM_PER_CPU x CPUs; INT64_MAX outside Slurm */
-  int64_t shm_free_bytes;      /* free space of /dev/shm */
+  int64_t cgroup_free_bytes;   /* limit minus use over the cgroup v1 or v2 hierarchy; INT64_MAX if
+                                  unlimited */
+  int64_t slurm_bytes; /* SLURM_MEM_PER_NODE or SLURM_MEM_PER_CPU x CPUs; INT64_MAX outside Slurm */
+  int64_t shm_free_bytes; /* free space of /dev/shm */
 } smr_memory_limits;
 
 smr_status smr_memory_get_limits(smr_memory_limits *limits) SMR_NODISCARD;

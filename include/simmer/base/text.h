@@ -7,7 +7,8 @@
 
 #include "simmer/base/error.h"
 
-/* Caller's storage, zero-initialised; clear frees. `data` is NUL-terminated once anything was added, else NULL. */
+/* Caller's storage, zero-initialised; clear frees. `data` is NUL-terminated once anything was
+ * added, else NULL. */
 typedef struct {
   char *data;
   size_t length, capacity;

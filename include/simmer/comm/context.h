@@ -1,4 +1,5 @@
-/* The ranks that work together: a communicator with its rank and size, made in `app` and borrowed by all.
+/* The ranks that work together: a communicator with its rank and size, made in `app` and borrowed
+ * by all.
  *
  * MPI_COMM_WORLD appears in src/comm/context.c alone. */
 #ifndef SIMMER_COMM_CONTEXT_H
@@ -15,23 +16,25 @@ typedef struct {
   int world_rank, world_size; /* for messages */
 } smr_context;
 
-/* MPI_Init_thread (FUNNELED), world context, mutes the log of all ranks but 0. Collective on all. */
+/* MPI_Init_thread (FUNNELED), world context, mutes the log of all ranks but 0. Collective on all.
+ */
 smr_status smr_context_start(int *argc, char ***argv, smr_context **world) SMR_NODISCARD;
 /* MPI_Finalize; world is freed and set to NULL. Collective. */
 void smr_context_finish(smr_context **world);
 /* MPI_Abort after printing the message: a broken invariant on this rank. Fatal, does not return. */
 void smr_context_abort(const smr_context *context, smr_status status) __attribute__((noreturn));
 
-/* Splits parent into groups of group_size consecutive ranks; ranks that are left over get *group = NULL. *group_index
- * counts groups, -1 on a left-over rank. Collective on parent. Group is freed by smr_context_destroy (collective). */
-smr_status smr_context_split(const smr_context *parent, int group_size, smr_context **group, int *group_index)
-    SMR_NODISCARD;
+/* Splits parent into groups of group_size consecutive ranks; ranks that are left over get *group =
+ * NULL. *group_index counts groups, -1 on a left-over rank. Collective on parent. Group is freed by
+ * smr_context_destroy (collective). */
+smr_status smr_context_split(const smr_context *parent, int group_size, smr_context **group,
+                             int *group_index) SMR_NODISCARD;
 /* The ranks of parent that share a node's memory. Collective on parent. */
 smr_status smr_context_split_node(const smr_context *parent, smr_context **node) SMR_NODISCARD;
 void smr_context_destroy(smr_context **context);
 
-/* The worst status of all ranks on all ranks, with the message of the lowest rank that has it, as "rank 3: …" when
- * there is more than one rank. SMR_OK iff all passed SMR_OK. Collective. */
+/* The worst status of all ranks on all ranks, with the message of the lowest rank that has it, as
+ * "rank 3: …" when there is more than one rank. SMR_OK iff all passed SMR_OK. Collective. */
 smr_status smr_agree(const smr_context *context, smr_status status) SMR_NODISCARD;
 /* status of rank `root` on all ranks, with its message. Collective. */
 smr_status smr_agree_root(const smr_context *context, int root, smr_status status) SMR_NODISCARD;
@@ -39,11 +42,12 @@ smr_status smr_agree_root(const smr_context *context, int root, smr_status statu
 int smr_any(const smr_context *context, int flag);
 /* Root's bytes on all ranks (any size, sent in pieces below 2 GiB). Collective. */
 void smr_broadcast(const smr_context *context, int root, void *data, size_t bytes);
-/* Root's string on all ranks, allocated with smr_memory_alloc on every other rank; *text is replaced there. Collective,
- * agrees on memory. */
+/* Root's string on all ranks, allocated with smr_memory_alloc on every other rank; *text is
+ * replaced there. Collective, agrees on memory. */
 smr_status smr_broadcast_text(const smr_context *context, int root, char **text) SMR_NODISCARD;
 void smr_barrier(const smr_context *context);
-/* Host names of all ranks, without repeats, in rank order, "a b c"; allocated on every rank. Collective. */
+/* Host names of all ranks, without repeats, in rank order, "a b c"; allocated on every rank.
+ * Collective. */
 smr_status smr_context_list_hosts(const smr_context *context, char **hosts) SMR_NODISCARD;
 /* "Open MPI v4.1.4 …". Local. */
 const char *smr_context_library_version(void);

@@ -6,9 +6,11 @@
 
 typedef struct smr_shared smr_shared;
 
-/* `bytes` (the same on all ranks) of zeroed memory per node, 64-byte aligned. The room in /dev/shm is checked on every node and
- * agreed upon first: SMR_ERR_MEMORY on all ranks with the numbers when it is short anywhere. Collective. */
-smr_status smr_shared_create(const smr_context *context, int64_t bytes, smr_shared **out) SMR_NODISCARD;
+/* `bytes` (the same on all ranks) of zeroed memory per node, 64-byte aligned. The room in /dev/shm
+ * is checked on every node and agreed upon first: SMR_ERR_MEMORY on all ranks with the numbers when
+ * it is short anywhere. Collective. */
+smr_status smr_shared_create(const smr_context *context, int64_t bytes,
+                             smr_shared **out) SMR_NODISCARD;
 /* Borrowed; NULL when bytes was 0. */
 void *smr_shared_get(const smr_shared *shared);
 /* 1 on the one rank of the node that fills it. */

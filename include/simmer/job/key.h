@@ -1,7 +1,8 @@
-/* Declarative key tables: one row a key gives parsing, type, range, unit, default, `simmer keys` and docs/job-file.md.
+/* Declarative key tables: one row a key gives parsing, type, range, unit, default, `simmer keys`
+ * and docs/job-file.md.
  *
- * A table describes the fields of a C configuration struct: `offset` says where a value goes. The common table belongs to
- * this layer (smr_common_config); every experiment brings its own. */
+ * A table describes the fields of a C configuration struct: `offset` says where a value goes. The
+ * common table belongs to this layer (smr_common_config); every experiment brings its own. */
 #ifndef SIMMER_JOB_KEY_H
 #define SIMMER_JOB_KEY_H
 
@@ -34,11 +35,12 @@ typedef struct {
 } smr_reals;
 
 enum {
-  SMR_KEY_REQUIRED = 1,       /* no default */
-  SMR_KEY_RUN = 2,            /* how to run, not what to compute: no part of a unit's identity, can't be an axis */
-  SMR_KEY_OPEN_MINIMUM = 4,   /* value > minimum instead of >= */
-  SMR_KEY_OR_AUTO = 8,        /* INT, REAL, BYTES, DURATION also take `auto`, stored as -1 */
-  SMR_KEY_NO_SWEEP = 16       /* part of the identity, but can't be an axis (seed, experiment) */
+  SMR_KEY_REQUIRED = 1, /* no default */
+  SMR_KEY_RUN =
+      2, /* how to run, not what to compute: no part of a unit's identity, can't be an axis */
+  SMR_KEY_OPEN_MINIMUM = 4, /* value > minimum instead of >= */
+  SMR_KEY_OR_AUTO = 8,      /* INT, REAL, BYTES, DURATION also take `auto`, stored as -1 */
+  SMR_KEY_NO_SWEEP = 16     /* part of the identity, but can't be an axis (seed, experiment) */
 };
 
 typedef struct {
@@ -50,7 +52,7 @@ typedef struct {
   const char *unit;           /* "rows", "s", "bytes"; "" for a pure number */
   const char *default_text;   /* YAML, as one would write it; NULL when required */
   const char *const *choices; /* CHOICE only: NULL-terminated */
-  const char *meaning;        /* one sentence; for `simmer keys`, the docs and long_name of an axis */
+  const char *meaning; /* one sentence; for `simmer keys`, the docs and long_name of an axis */
 } smr_key;
 
 typedef struct {
@@ -61,7 +63,7 @@ typedef struct {
 
 /* The keys every job has: name, experiment, seed, replicate, run.*. */
 typedef struct {
-  const char *name;        /* output goes to out/<name> */
+  const char *name; /* output goes to out/<name> */
   const char *experiment;
   int64_t seed;
   int64_t replicate;       /* the axis over which repetitions are summarised */
@@ -70,7 +72,8 @@ typedef struct {
   int64_t retries;
   double lease_s, block_s, flush_interval_s;
   double time_limit_s;     /* -1 = none */
-  const char *data_folder; /* run.data: folder of data files; "" = --data, SIMMER_DATA, then the working folder */
+  const char *data_folder; /* run.data: folder of data files; "" = --data, SIMMER_DATA, then the
+                              working folder */
 } smr_common_config;
 
 const smr_key_table *smr_key_common(void);

@@ -1,4 +1,5 @@
-/* Dense kernels whose bits depend on shapes alone, and the rates `simmer bench` and `simmer plan --calibrate` measure. */
+/* Dense kernels whose bits depend on shapes alone, and the rates `simmer bench` and `simmer plan
+ * --calibrate` measure. */
 #ifndef SIMMER_LINALG_KERNEL_H
 #define SIMMER_LINALG_KERNEL_H
 
@@ -6,18 +7,19 @@
 
 #include "simmer/base/error.h"
 
-/* Columns of a block of right-hand sides or of lambdas: a GEMM always sees this many, zero-padded, so that one column's bits
- * don't depend on how many there are. */
+/* Columns of a block of right-hand sides or of lambdas: a GEMM always sees this many, zero-padded,
+ * so that one column's bits don't depend on how many there are. */
 enum { SMR_COLUMN_BLOCK = 16 };
 
-/* c [m x n] = a [m x k] b [k x n], column-major; the columns of b and c come in whole blocks of SMR_COLUMN_BLOCK (n is
- * a multiple). Local, thread-safe. */
-smr_status smr_kernel_multiply(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda, const double *b, int64_t ldb,
-                               double *c, int64_t ldc) SMR_NODISCARD;
+/* c [m x n] = a [m x k] b [k x n], column-major; the columns of b and c come in whole blocks of
+ * SMR_COLUMN_BLOCK (n is a multiple). Local, thread-safe. */
+smr_status smr_kernel_multiply(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
+                               const double *b, int64_t ldb, double *c, int64_t ldc) SMR_NODISCARD;
 
-/* Operations per second of one SGEMM or DGEMM call stream on one thread, m x n x k, median of repeats; and bytes per second
- * of a copy (read + write) over `bytes`. Local. */
-smr_status smr_bench_gemm(int is_double, int64_t m, int64_t n, int64_t k, int repeats, double *flops_per_s) SMR_NODISCARD;
+/* Operations per second of one SGEMM or DGEMM call stream on one thread, m x n x k, median of
+ * repeats; and bytes per second of a copy (read + write) over `bytes`. Local. */
+smr_status smr_bench_gemm(int is_double, int64_t m, int64_t n, int64_t k, int repeats,
+                          double *flops_per_s) SMR_NODISCARD;
 smr_status smr_bench_copy(int64_t bytes, int repeats, double *bytes_per_s) SMR_NODISCARD;
 
 #endif

@@ -1,8 +1,9 @@
 /* Ridge path, and bias and variance, in the coordinates of one SVD.
  *
- * Minimises ||Xw - y||^2 + lambda ||w||^2. This lambda equals scikit-learn's alpha, lambda^2 of Hansen's Regularization
- * Tools, and N_i times the lambda of Hastie et al. lambda = 0 is the minimum-norm least-squares solution (singular values
- * below max(m, n) eps s_1 count as zero). n = N_i rows, p = N_f features, k = min(n - intercept, p). All local and pure. */
+ * Minimises ||Xw - y||^2 + lambda ||w||^2. This lambda equals scikit-learn's alpha, lambda^2 of
+ * Hansen's Regularization Tools, and N_i times the lambda of Hastie et al. lambda = 0 is the
+ * minimum-norm least-squares solution (singular values below max(m, n) eps s_1 count as zero). n =
+ * N_i rows, p = N_f features, k = min(n - intercept, p). All local and pure. */
 #ifndef SIMMER_REGRESS_RIDGE_H
 #define SIMMER_REGRESS_RIDGE_H
 
@@ -31,11 +32,12 @@ typedef struct {
 } smr_ridge_point;
 smr_ridge_point smr_ridge_evaluate(const smr_spectrum *spectrum, double lambda);
 
-/* Bias^2 and variance of the estimate for this X, given w* (Hastie, Montanari, Rosset, Tibshirani 2022, sec. 2): bias2 =
- * sum (lambda/(s^2+lambda))^2 (v'w)^2 + ||w_null||^2, variance = sigma^2 sum s^2/(s^2+lambda)^2. truth[k] = V'w*, truth_null2 =
+/* Bias^2 and variance of the estimate for this X, given w* (Hastie, Montanari, Rosset, Tibshirani
+ * 2022, sec. 2): bias2 = sum (lambda/(s^2+lambda))^2 (v'w)^2 + ||w_null||^2, variance = sigma^2 sum
+ * s^2/(s^2+lambda)^2. truth[k] = V'w*, truth_null2 =
  * ||w* - V V'w*||^2. */
-void smr_ridge_bias_variance(const smr_spectrum *spectrum, double lambda, const double *truth, double truth_null2,
-                             double sigma, double *bias2, double *variance);
+void smr_ridge_bias_variance(const smr_spectrum *spectrum, double lambda, const double *truth,
+                             double truth_null2, double sigma, double *bias2, double *variance);
 
 /* Smallest lambda that the Gram route may be asked for: 1e-10 s_1^2. */
 double smr_ridge_gram_floor(const smr_spectrum *spectrum);

@@ -1,8 +1,9 @@
 /* Labelled arrays in HDF5 files that netCDF-4 tools open; files that survive a kill.
  *
- * A file is a list of named arrays with named dimensions. A one-dimensional array named like its only dimension is a dimension scale
- * (coordinate); other arrays attach to the scales of their dimensions. Small files are built in memory (core driver, file image)
- * and written by smr_file_write. Serial: needs no MPI_Init, local; not thread-safe (one thread may be in HDF5). */
+ * A file is a list of named arrays with named dimensions. A one-dimensional array named like its
+ * only dimension is a dimension scale (coordinate); other arrays attach to the scales of their
+ * dimensions. Small files are built in memory (core driver, file image) and written by
+ * smr_file_write. Serial: needs no MPI_Init, local; not thread-safe (one thread may be in HDF5). */
 #ifndef SIMMER_STORE_ARRAY_H
 #define SIMMER_STORE_ARRAY_H
 
@@ -13,7 +14,14 @@
 #include "simmer/base/error.h"
 #include "simmer/base/text.h"
 
-typedef enum { SMR_F64, SMR_F32, SMR_I64, SMR_I32, SMR_U8, SMR_TEXTS } smr_array_type; /* TEXTS: const char *const * */
+typedef enum {
+  SMR_F64,
+  SMR_F32,
+  SMR_I64,
+  SMR_I32,
+  SMR_U8,
+  SMR_TEXTS
+} smr_array_type; /* TEXTS: const char *const * */
 enum { SMR_ARRAY_DIMENSIONS = 8 };
 
 typedef struct {
@@ -21,10 +29,11 @@ typedef struct {
   smr_array_type type;
   int n_dimensions; /* 0 = scalar */
   int64_t shape[SMR_ARRAY_DIMENSIONS];
-  const char *dimensions[SMR_ARRAY_DIMENSIONS]; /* names; a name without a coordinate array gets a plain scale */
-  const char *unit, *meaning; /* attributes units and long_name; NULL = none */
-  void *data;                 /* row-major; borrowed for writing, caller's storage for reading */
-  bool is_measured_time;      /* excluded from bit-equality; attribute simmer_measured = 1 */
+  const char *dimensions[SMR_ARRAY_DIMENSIONS]; /* names; a name without a coordinate array gets a
+                                                   plain scale */
+  const char *unit, *meaning;                   /* attributes units and long_name; NULL = none */
+  void *data;            /* row-major; borrowed for writing, caller's storage for reading */
+  bool is_measured_time; /* excluded from bit-equality; attribute simmer_measured = 1 */
 } smr_array;
 
 /* Root attribute: text, or a number when text is NULL. */
@@ -34,33 +43,40 @@ typedef struct {
   double number;
 } smr_attribute;
 
-/* The file as bytes (freed by smr_memory_free), with its CRC. The bytes depend on the arguments only (no dates). */
-smr_status smr_arrays_pack(int64_t n_arrays, const smr_array *arrays, int64_t n_attributes, const smr_attribute *attributes,
-                           void **image, size_t *bytes) SMR_NODISCARD;
+/* The file as bytes (freed by smr_memory_free), with its CRC. The bytes depend on the arguments
+ * only (no dates). */
+smr_status smr_arrays_pack(int64_t n_arrays, const smr_array *arrays, int64_t n_attributes,
+                           const smr_attribute *attributes, void **image,
+                           size_t *bytes) SMR_NODISCARD;
 /* pack + smr_file_write. */
-smr_status smr_arrays_write(const char *path, int64_t n_arrays, const smr_array *arrays, int64_t n_attributes,
-                            const smr_attribute *attributes) SMR_NODISCARD;
+smr_status smr_arrays_write(const char *path, int64_t n_arrays, const smr_array *arrays,
+                            int64_t n_attributes, const smr_attribute *attributes) SMR_NODISCARD;
 
-/* An open file. SMR_ERR_IO / SMR_ERR_CORRUPT with path, and for a missing dataset the names there are. */
+/* An open file. SMR_ERR_IO / SMR_ERR_CORRUPT with path, and for a missing dataset the names there
+ * are. */
 typedef struct smr_arrays smr_arrays;
 smr_status smr_arrays_open(const char *path, smr_arrays **out) SMR_NODISCARD;
 /* From bytes in memory (borrowed until close). */
-smr_status smr_arrays_open_image(const void *image, size_t bytes, const char *name_for_messages, smr_arrays **out)
-    SMR_NODISCARD;
+smr_status smr_arrays_open_image(const void *image, size_t bytes, const char *name_for_messages,
+                                 smr_arrays **out) SMR_NODISCARD;
 void smr_arrays_close(smr_arrays **arrays);
-/* Type, shape, dimension names, unit of one dataset; strings are owned by `arrays`. Any integer or float type in the file maps
- * to the nearest smr_array_type and is converted on reading. */
+/* Type, shape, dimension names, unit of one dataset; strings are owned by `arrays`. Any integer or
+ * float type in the file maps to the nearest smr_array_type and is converted on reading. */
 smr_status smr_arrays_inspect(smr_arrays *arrays, const char *name, smr_array *out) SMR_NODISCARD;
-/* Rows first..first+count-1 of the first dimension (everything for scalars) as `type` into data. Sizes in headers
- * are checked against the file before anything is allocated by them. */
-smr_status smr_arrays_read(smr_arrays *arrays, const char *name, smr_array_type type, int64_t first, int64_t count,
-                           void *data) SMR_NODISCARD;
-/* Root attribute as text (numbers printed), freed by smr_memory_free; SMR_ERR_INPUT when missing. */
-smr_status smr_arrays_read_attribute(smr_arrays *arrays, const char *name, char **text) SMR_NODISCARD;
+/* Rows first..first+count-1 of the first dimension (everything for scalars) as `type` into data.
+ * Sizes in headers are checked against the file before anything is allocated by them. */
+smr_status smr_arrays_read(smr_arrays *arrays, const char *name, smr_array_type type, int64_t first,
+                           int64_t count, void *data) SMR_NODISCARD;
+/* Root attribute as text (numbers printed), freed by smr_memory_free; SMR_ERR_INPUT when missing.
+ */
+smr_status smr_arrays_read_attribute(smr_arrays *arrays, const char *name,
+                                     char **text) SMR_NODISCARD;
 
-/* `simmer show`: what the file holds (datasets, shapes, dimensions, units, meaning; root attributes), or one variable as a
- * table, or as CSV with one row per element and one column per coordinate (name may be NULL for a listing). */
-smr_status smr_arrays_show(const char *path, const char *name, bool csv, smr_text *out) SMR_NODISCARD;
+/* `simmer show`: what the file holds (datasets, shapes, dimensions, units, meaning; root
+ * attributes), or one variable as a table, or as CSV with one row per element and one column per
+ * coordinate (name may be NULL for a listing). */
+smr_status smr_arrays_show(const char *path, const char *name, bool csv,
+                           smr_text *out) SMR_NODISCARD;
 /* "1.10.8". */
 const char *smr_store_library_version(void);
 

@@ -4,12 +4,15 @@
 
 #include "simmer/base/error.h"
 
-/* Prepares DIR for a job: makes it with journal/, claims/, parts/, log/ and job.yaml. A folder that holds a job is accepted when
- * experiment, seed and the fixed keys agree (a key that is an axis in either, "key=*", may differ); else SMR_ERR_JOB
- * naming the first key that differs and what to do (--fresh, or another -o). is_fresh renames an old folder to
- * DIR.old-<date>[-n] first (never deletes). job_yaml is replaced when it changed. SMR_ERR_IO, SMR_ERR_FULL. */
-smr_status smr_folder_open(const char *folder, const char *job_yaml, const char *fixed_keys, int is_fresh) SMR_NODISCARD;
-/* The job.yaml of a folder; freed by smr_memory_free. SMR_ERR_USAGE when it isn't a simmer folder. */
+/* Prepares DIR for a job: makes it with journal/, claims/, parts/, log/ and job.yaml. A folder that
+ * holds a job is accepted when experiment, seed and the fixed keys agree (a key that is an axis in
+ * either, "key=*", may differ); else SMR_ERR_JOB naming the first key that differs and what to do
+ * (--fresh, or another -o). is_fresh renames an old folder to DIR.old-<date>[-n] first (never
+ * deletes). job_yaml is replaced when it changed. SMR_ERR_IO, SMR_ERR_FULL. */
+smr_status smr_folder_open(const char *folder, const char *job_yaml, const char *fixed_keys,
+                           int is_fresh) SMR_NODISCARD;
+/* The job.yaml of a folder; freed by smr_memory_free. SMR_ERR_USAGE when it isn't a simmer folder.
+ */
 smr_status smr_folder_read_job(const char *folder, char **yaml) SMR_NODISCARD;
 
 #endif

@@ -1,7 +1,8 @@
-/* What one unit of a sweep puts out: names, inner dimensions, and where each output lies in the unit's record.
+/* What one unit of a sweep puts out: names, inner dimensions, and where each output lies in the
+ * unit's record.
  *
- * A record is a packed run of doubles: output after output, each row-major over its inner dimensions, NaN where there is
- * nothing. */
+ * A record is a packed run of doubles: output after output, each row-major over its inner
+ * dimensions, NaN where there is nothing. */
 #ifndef SIMMER_STORE_SCHEMA_H
 #define SIMMER_STORE_SCHEMA_H
 
@@ -31,7 +32,8 @@ typedef struct {
   const smr_output *outputs;
 } smr_schema;
 
-/* Doubles in one output, in a record, and the offset of an output in it. SMR_ERR_LIMIT on overflow. Local. */
+/* Doubles in one output, in a record, and the offset of an output in it. SMR_ERR_LIMIT on overflow.
+ * Local. */
 smr_status smr_schema_count(const smr_schema *schema, int64_t *n_doubles) SMR_NODISCARD;
 int64_t smr_schema_get_length(const smr_schema *schema, int64_t output);
 int64_t smr_schema_get_offset(const smr_schema *schema, int64_t output);
