@@ -1,0 +1,2 @@
+# cmake --install: headers, libraries, and a CMake package that finds them.
+install(DIRECTORY include/simmer DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
