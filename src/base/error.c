@@ -38,14 +38,22 @@ smr_status smr_error_set(smr_status status, const char *format, ...) {
 }
 
 smr_status smr_error_prefix(smr_status status, const char *format, ...) {
+  static const char separator[] = ": ";
   char text[MESSAGE_BYTES];
   va_list arguments;
   va_start(arguments, format);
-  int used = vsnprintf(text, sizeof text, format, arguments);
+  vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  if (used >= 0 && (size_t)used < sizeof text) {
-    snprintf(text + used, sizeof text - (size_t)used, ": %s", message);
+  /* What is too long is cut at its end. */
+  size_t used = strlen(text);
+  const char *const parts[] = {separator, message};
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+    size_t room = sizeof text - 1 - used;
+    size_t length = strnlen(parts[i], room);
+    memcpy(text + used, parts[i], length);
+    used += length;
   }
+  text[used] = '\0';
   memcpy(message, text, sizeof message);
   return status;
 }
@@ -58,33 +66,58 @@ void smr_error_clear(void) {
   message[0] = '\0';
 }
 
-#if SIMMER_FAULTS
+#ifdef SIMMER_FAULTS
 
 static int fault_rank = 0;
+/* Passes through the site of SIMMER_FAULT in this process; threads share the count. */
+static int fault_passes = 0;
 
 void smr_fault_set_rank(int world_rank) {
   fault_rank = world_rank;
+  /* Passes made before the rank was known counted as rank 0's. */
+  __atomic_store_n(&fault_passes, 0, __ATOMIC_RELAXED);
 }
 
-int smr_fault(const char *site) {
-  static int passes = 0;
-  const char *spec = getenv("SIMMER_FAULT");
-  if (spec == NULL) {
-    return 0;
-  }
+/* A whole number at *text, which then points behind it. Returns 0 when there is none. */
+static int parse_number(const char **text, long *value) {
+  char *end = NULL;
+  *value = strtol(*text, &end, 10);
+  int is_number = end != *text;
+  *text = end;
+  return is_number;
+}
+
+/* Takes site:rank:count apart. Returns 1 and the count when site and rank are this pass's. A
+ * specification that can't be read matches nothing. */
+static int match_fault(const char *spec, const char *site, long *count) {
   size_t length = strlen(site);
+  long rank = fault_rank;
+  *count = 1;
   if (strncmp(spec, site, length) != 0 || spec[length] != ':') {
     return 0;
   }
-  const char *rank = spec + length + 1;
-  char *end = NULL;
-  if (*rank == '*') {
-    end = (char *)(size_t)(rank + 1);
-  } else if (strtol(rank, &end, 10) != fault_rank) {
+  const char *rest = spec + length + 1;
+  if (*rest == '*') {
+    rest++;
+  } else if (!parse_number(&rest, &rank)) {
     return 0;
   }
-  long count = *end == ':' ? strtol(end + 1, NULL, 10) : 1;
-  return __atomic_add_fetch(&passes, 1, __ATOMIC_RELAXED) == count;
+  if (*rest == ':') {
+    rest++;
+    if (!parse_number(&rest, count)) {
+      return 0;
+    }
+  }
+  return *rest == '\0' && rank == fault_rank;
+}
+
+int smr_fault(const char *site) {
+  const char *spec = getenv("SIMMER_FAULT");
+  long count = 0;
+  if (spec == NULL || !match_fault(spec, site, &count)) {
+    return 0;
+  }
+  return __atomic_add_fetch(&fault_passes, 1, __ATOMIC_RELAXED) == count;
 }
 
 #else

@@ -24,6 +24,7 @@ int smr_log_is_terminal(void) {
   return isatty(STDERR_FILENO);
 }
 
+SMR_PRINTF(3, 0)
 static void print_line(smr_log_level least, const char *prefix, const char *format,
                        va_list arguments) {
   if (current_level < least) {

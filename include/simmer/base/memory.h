@@ -18,8 +18,8 @@ void smr_memory_free(void *pointer);
 smr_status smr_memory_copy_string(const char *text, char **out) SMR_NODISCARD;
 
 typedef struct {
-  int64_t
-      available_bytes; /* the smallest of what follows; what this process's node may still take */
+  int64_t available_bytes;     /* what this process's node may still take: the smallest of the next
+                                  three (shared memory is counted in them, and apart below) */
   int64_t mem_available_bytes; /* MemAvailable of /proc/meminfo */
   int64_t cgroup_free_bytes;   /* limit minus use over the cgroup v1 or v2 hierarchy; INT64_MAX if
                                   unlimited */

@@ -1,6 +1,6 @@
 /* Counter-based random numbers: every number is a pure function of (seed, stream, index, step).
  *
- * Philox4x64-10 and Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as
+ * Philox4x64-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as
  * 1, 2, 3", SC11), from Random123. The key is (seed, stream), the counter is (index, step, block,
  * 0). There is no state: any rank may ask for any number in any order. All functions are local and
  * never fail. */

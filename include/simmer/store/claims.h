@@ -41,6 +41,9 @@ smr_status smr_claims_take(smr_claims *claims, const char *block, smr_claim_outc
  * SMR_CLAIM_TAKEN). */
 smr_status smr_claims_finish(smr_claims *claims, const char *block) SMR_NODISCARD;
 smr_status smr_claims_hand_back(smr_claims *claims, const char *block) SMR_NODISCARD;
+/* Makes a finished block available again (a part of it was lost, or failed units are to be retried;
+ * next owner: SMR_CLAIM_TAKEN). Nothing happens to a block that isn't done. */
+smr_status smr_claims_reopen(smr_claims *claims, const char *block) SMR_NODISCARD;
 /* Lists the folder again at the next take. */
 void smr_claims_refresh(smr_claims *claims);
 /* Who holds a busy block, as "job 123 on node7 (process 4711)". Returns buffer. */

@@ -16,7 +16,7 @@
 typedef struct smr_journal smr_journal; /* a writer */
 
 /* Opens a new journal whose name is free in DIR (host, process and start time in it). Its file
- * appears with the first line. */
+ * appears with the first line. The schema is copied; NULL for a journal that only marks units. */
 smr_status smr_journal_create(const char *folder, const smr_schema *schema,
                               smr_journal **out) SMR_NODISCARD;
 void smr_journal_destroy(smr_journal **journal); /* doesn't flush */
@@ -37,6 +37,9 @@ int64_t smr_journal_count_pending_bytes(const smr_journal *journal);
 smr_status smr_journal_mark_start(smr_journal *journal, smr_hash unit, int is_alone) SMR_NODISCARD;
 smr_status smr_journal_mark_quarantined(smr_journal *journal, smr_hash unit,
                                         int64_t deaths) SMR_NODISCARD;
+/* Synced at once: "try this unit again". Failures, starts and quarantine that earlier lines, or
+ * journals that come earlier by name (start date), tell of the unit are void. */
+smr_status smr_journal_mark_retry(smr_journal *journal, smr_hash unit) SMR_NODISCARD;
 
 /* The state of a folder: every journal read and merged. A unit that is done anywhere is done; if it
  * is in several parts, the first by (part name, row) counts: they hold the same bits. */

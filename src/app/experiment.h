@@ -1,0 +1,81 @@
+/* What an experiment is to the rest of the program. Adding one is one file and one line in
+ * registry.c.
+ *
+ * A unit is one cell of the outer axes with the full lists of the inner ones. */
+#ifndef SIMMER_APP_EXPERIMENT_H
+#define SIMMER_APP_EXPERIMENT_H
+
+#include <stdbool.h>
+
+#include "simmer/comm/context.h"
+#include "simmer/job/job.h"
+#include "simmer/linalg/grid.h"
+#include "simmer/store/schema.h"
+
+/* Predicted cost of one unit on one group of ranks. A function of the job alone. */
+typedef struct {
+  double flops;         /* operations in GEMM-like kernels */
+  double slow_flops;    /* operations in memory-bound kernels (bidiagonalization, gathers, random
+                           numbers) */
+  int64_t memory_bytes; /* per rank, beside what the node shares */
+  int64_t shared_bytes; /* once a node */
+  int64_t n_shards;     /* pieces of work that ranks x threads of a group can share */
+} smr_unit_cost;
+
+/* What a running unit may ask for. */
+typedef struct smr_services {
+  void *self;
+  /* 1 on all ranks of the group when the unit should end with SMR_STOPPED. Collective in the group.
+   */
+  int (*should_stop)(struct smr_services *services);
+  /* The unit's record on the group's rank 0 (NaN at start), NULL on the others. */
+  double *record;
+  const smr_schema *schema;
+} smr_services;
+
+/* Where an output's values lie in the record; NULL on ranks that keep none. */
+double *smr_services_get(const smr_services *services, int64_t output);
+
+typedef struct {
+  const smr_context *group;
+  const smr_grid *grid;
+  const smr_common_config *common;
+  const void *config; /* the experiment's struct */
+  void *state;        /* what `open` made */
+  smr_services *services;
+} smr_unit;
+
+typedef struct {
+  const char *name, *title, *summary;
+  const smr_key_table *table;
+
+  /* Names and shapes of outputs and of summaries over replicates. Freed by the caller (one block
+   * each). Local. */
+  smr_status (*describe)(const smr_job *job, smr_schema *outputs,
+                         smr_schema *summaries) SMR_NODISCARD;
+  /* Mistakes that only this experiment can see, with the places in the job file, into report. May
+   * look at data files (no MPI). Local; called on one rank. */
+  smr_status (*check)(const smr_job *job, const char *data_folder, smr_text *report) SMR_NODISCARD;
+  /* Cost of a unit on n_ranks. Local, fast: called for every cell. */
+  void (*plan)(const void *config, int n_ranks, smr_unit_cost *cost);
+  /* What all units share (datasets). Collective on world. */
+  smr_status (*open)(const smr_context *world, const smr_job *job, const char *data_folder,
+                     void **state) SMR_NODISCARD;
+  void (*close)(void **state);
+  /* Computes one unit. Collective on the group: the same status on all its ranks. */
+  smr_status (*run_unit)(const smr_unit *unit) SMR_NODISCARD;
+  /* Summaries of n >= 0 finished replicates: records[n] in the order of the axis; out is a packed
+   * record of `summaries`, NaN at start. Pure. */
+  smr_status (*summarize)(const void *config, const smr_schema *outputs,
+                          const smr_schema *summaries, int64_t n, const double *const *records,
+                          double *out) SMR_NODISCARD;
+} smr_experiment;
+
+/* All experiments, and their names and tables as the job layer wants them. */
+int64_t smr_experiment_count(void);
+const smr_experiment *smr_experiment_get(int64_t index);
+const smr_job_experiment *smr_experiment_list(void);
+
+extern const smr_experiment smr_experiment_ridge;
+
+#endif

@@ -1,0 +1,172 @@
+/* simmer plan: what a job will cost, without doing any of it and without MPI. */
+#include "plan.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "collect.h"
+#include "simmer/base/clock.h"
+#include "simmer/base/integer.h"
+#include "simmer/base/log.h"
+#include "simmer/base/memory.h"
+
+typedef struct {
+  smr_cli_job job;
+  smr_units *units;
+  smr_rates rates;
+  int has_rates;
+  int64_t n_ranks;
+  double total_flops, core_seconds, longest_unit_s; /* the longest on the ranks it takes */
+  int64_t most_shards, shared_bytes;
+  int64_t record_bytes, result_bytes;
+} plan_work;
+
+/* Sums over all units at the given rates. */
+static smr_status add_costs(plan_work *plan) {
+  const smr_units *units = plan->units;
+  smr_common_config common;
+  void *config = NULL;
+  SMR_TRY(smr_memory_alloc(1, plan->job.experiment->table->config_bytes, "configuration", &config));
+  for (int64_t i = 0; i < units->n_ordered; ++i) {
+    smr_unit_cost cost = {0};
+    smr_job_configure(units->job, units->order[i], &common, config);
+    int ranks = smr_units_choose_ranks(plan->job.experiment, &common, config, &cost);
+    double seconds = smr_rates_predict(&plan->rates, &cost, ranks, 1);
+    plan->total_flops += cost.flops + cost.slow_flops;
+    plan->core_seconds += seconds * ranks;
+    plan->longest_unit_s = fmax(plan->longest_unit_s, seconds);
+    plan->most_shards = smr_int_max(plan->most_shards, cost.n_shards);
+    plan->shared_bytes = smr_int_max(plan->shared_bytes, cost.shared_bytes);
+  }
+  smr_memory_free(config);
+  return SMR_OK;
+}
+
+static smr_status count_files(plan_work *plan) {
+  smr_schema outputs = {0}, summaries = {0};
+  int64_t record = 0, summary = 0;
+  smr_status status = SMR_OK;
+  SMR_TRY_DONE(plan->job.experiment->describe(plan->job.job, &outputs, &summaries));
+  SMR_TRY_DONE(smr_schema_count(&outputs, &record));
+  SMR_TRY_DONE(smr_schema_count(&summaries, &summary));
+  SMR_TRY_DONE(smr_int_multiply(record, 8, "bytes of a record", &plan->record_bytes));
+  SMR_TRY_DONE(smr_int_multiply(plan->record_bytes, plan->units->n_cells, "bytes of results.h5",
+                                &plan->result_bytes));
+done:
+  smr_schema_clear(&outputs);
+  smr_schema_clear(&summaries);
+  return status;
+}
+
+/* A wall time is bounded by the work over the ranks, and by the longest unit. */
+static double predict_wall(const plan_work *plan, int64_t n_ranks) {
+  return fmax(plan->core_seconds / (double)n_ranks, plan->longest_unit_s) + 1;
+}
+
+/* More ranks than this would wait for the longest unit. */
+static int64_t most_useful_ranks(const plan_work *plan) {
+  double groups = fmax(1, floor(plan->core_seconds / fmax(plan->longest_unit_s, 1e-9)));
+  double most = (double)plan->units->n_ordered * plan->units->most_ranks;
+  return (int64_t)fmin(fmax(groups, plan->units->most_ranks), most);
+}
+
+static void print_axes(const smr_job *job) {
+  for (int64_t i = 0; i < smr_job_count_axes(job); ++i) {
+    const smr_axis *axis = smr_job_get_axis(job, i);
+    printf("  %-22s %6" PRId64 " value%s  %s .. %s%s\n", axis->key, axis->n,
+           axis->n == 1 ? " " : "s", axis->texts[0], axis->texts[axis->n - 1],
+           axis->is_inner ? "  (inner: all in one unit)" : "");
+  }
+}
+
+static void print_units(const plan_work *plan) {
+  const smr_units *units = plan->units;
+  char text[32];
+  printf("experiment        %s\n", plan->job.experiment->name);
+  printf("axes\n");
+  print_axes(plan->job.job);
+  printf("units             %" PRId64 " in %" PRId64 " blocks", units->n_ordered, units->n_blocks);
+  if (units->n_excluded > 0) {
+    printf(", %" PRId64 " excluded", units->n_excluded);
+  }
+  printf("\noperations        %.3g\n", plan->total_flops);
+  printf("ranks per unit    %d", units->most_ranks);
+  if (units->n_ordered > 0 &&
+      units->ranks[units->order[units->n_ordered - 1]] != units->most_ranks) {
+    printf(" at most, %d at least", units->ranks[units->order[units->n_ordered - 1]]);
+  }
+  printf("\nmemory per rank   %s\n",
+         smr_memory_format(units->most_memory_bytes, text, sizeof text));
+}
+
+static void print_time(const plan_work *plan) {
+  const smr_units *units = plan->units;
+  char wall[32], longest[32], core[32];
+  int64_t useful = most_useful_ranks(plan);
+  int64_t ranks = plan->n_ranks > 0 ? plan->n_ranks : units->most_ranks;
+  smr_clock_format_duration(predict_wall(plan, ranks), wall, sizeof wall);
+  smr_clock_format_duration(plan->longest_unit_s, longest, sizeof longest);
+  smr_clock_format_duration(plan->core_seconds, core, sizeof core);
+  printf("time              about %s on %" PRId64 " rank%s (%s of one core; longest unit %s)\n",
+         wall, ranks, ranks == 1 ? "" : "s", core, longest);
+  printf("rates             %.3g and %.3g operations/s of one core (%s)\n", plan->rates.flops_per_s,
+         plan->rates.slow_flops_per_s,
+         plan->has_rates ? "measured on this CPU type"
+                         : "a guess; 'simmer plan --calibrate' measures them");
+  printf("shards            %" PRId64 " in the largest unit: ranks per unit x threads up to that "
+         "have work\n",
+         plan->most_shards);
+  printf("useful at most    %" PRId64 " ranks of 1 thread\n", useful);
+}
+
+static void print_files(const plan_work *plan) {
+  char record[32], result[32];
+  printf("files             %s a unit, results.h5 about %s, parts as much again, in %s\n",
+         smr_memory_format(plan->record_bytes, record, sizeof record),
+         smr_memory_format(plan->result_bytes, result, sizeof result), plan->job.folder);
+}
+
+static void print_batch(const plan_work *plan) {
+  const smr_units *units = plan->units;
+  int64_t ranks = plan->n_ranks > 0 ? plan->n_ranks : smr_int_min(most_useful_ranks(plan), 64);
+  /* Twice the predicted time and some memory for the libraries. */
+  double minutes = ceil(predict_wall(plan, ranks) * 2 / 60);
+  int64_t mebibytes = (units->most_memory_bytes >> 20) + 256 + (plan->shared_bytes >> 20);
+  printf("batch resources   sbatch --ntasks=%" PRId64 " --cpus-per-task=1 --mem-per-cpu=%" PRId64
+         "M --time=%02d:%02d:00\n",
+         ranks, mebibytes, (int)minutes / 60, (int)minutes % 60);
+}
+
+smr_status smr_command_plan(const smr_cli *cli, const smr_context *world) {
+  (void)world;
+  plan_work plan = {.n_ranks = cli->n_ranks};
+  char *text = NULL;
+  smr_status status = SMR_OK;
+  status = smr_cli_read_job(cli, &text);
+  if (status == SMR_ERR_IO) {
+    status = SMR_ERR_JOB;
+  }
+  SMR_TRY(status);
+  SMR_TRY_DONE(smr_cli_parse_job(cli, text, 1, &plan.job));
+  SMR_TRY_DONE(smr_cli_check_job(&plan.job));
+  if (cli->is_calibrating) {
+    smr_log_info("measuring for a few seconds");
+    SMR_TRY_DONE(smr_rates_calibrate(&plan.rates));
+  }
+  plan.has_rates = cli->is_calibrating || smr_rates_load(&plan.rates);
+  SMR_TRY_DONE(smr_units_create(plan.job.job, plan.job.experiment, &plan.units));
+  SMR_TRY_DONE(add_costs(&plan));
+  SMR_TRY_DONE(count_files(&plan));
+  print_units(&plan);
+  print_time(&plan);
+  print_files(&plan);
+  print_batch(&plan);
+done:
+  smr_units_destroy(&plan.units);
+  smr_cli_clear_job(&plan.job);
+  smr_memory_free(text);
+  return status;
+}

@@ -1,0 +1,51 @@
+/* What a group does next: blocks are claimed in the output folder, units come out of them, results
+ * go to the journal.
+ *
+ * Used by a group's rank 0 alone; nothing here is collective. Blocks that somebody died in come
+ * last, unit by unit with a start mark in the journal; a unit that was marked and not finished runs
+ * alone under a claim of its own ("alone"), and is quarantined when it died there more than
+ * run.retries times. */
+#ifndef SIMMER_APP_QUEUE_H
+#define SIMMER_APP_QUEUE_H
+
+#include "simmer/store/claims.h"
+#include "units.h"
+
+typedef struct {
+  smr_units *units; /* status is kept up to date here */
+  const uint8_t
+      *deaths; /* by cell: SMR_DEATHS_MARKED x marked starts + starts alone, from the ledger */
+  const char *folder;
+  const smr_schema *schema;
+  const smr_common_config *common;
+  int ranks;            /* the class of blocks this group works on */
+  double deadline_s;    /* on the monotonic clock; INFINITY for none */
+  int64_t memory_bytes; /* what a rank may take */
+} smr_queue_config;
+
+typedef struct smr_queue smr_queue;
+
+typedef enum { SMR_QUEUE_RUN, SMR_QUEUE_END, SMR_QUEUE_STOP } smr_queue_action;
+
+/* Opens this group's journal and claims. */
+smr_status smr_queue_create(const smr_queue_config *config, smr_queue **out) SMR_NODISCARD;
+/* Flushes nothing: see smr_queue_close. Hands back what is held. */
+void smr_queue_destroy(smr_queue **queue);
+/* The next thing to do; RUN gives a cell. Waits (sleeping) while blocks are in the hands of others.
+ * STOP after a signal or when nothing can be finished before the deadline; what is finished has
+ * been flushed then. */
+smr_status smr_queue_next(smr_queue *queue, smr_queue_action *action, int64_t *cell) SMR_NODISCARD;
+/* The end of the cell that was given: SMR_OK with its record, SMR_STOPPED (dropped), or a failure
+ * with its message. */
+smr_status smr_queue_put(smr_queue *queue, int64_t cell, smr_status result, const double *record,
+                         double seconds) SMR_NODISCARD;
+/* Writes what is left and marks finished blocks. */
+smr_status smr_queue_close(smr_queue *queue) SMR_NODISCARD;
+/* Seconds spent waiting for others. */
+double smr_queue_get_idle(const smr_queue *queue);
+
+/* Packs death counts into a byte. */
+enum { SMR_DEATHS_MARKED = 16 };
+uint8_t smr_queue_pack_deaths(int64_t n_marked, int64_t n_alone);
+
+#endif

@@ -1,0 +1,329 @@
+/* Outputs of the ridge experiment and their summaries over replicates. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ridge.h"
+#include "simmer/base/memory.h"
+#include "simmer/regress/theory.h"
+
+enum { N_STATISTICS = 7, NAME_BYTES = 64, MEANING_BYTES = 128 };
+
+static const char *const statistic_names[N_STATISTICS] = {"mean", "stderr", "median", "q05",
+                                                          "q25",  "q75",    "q95"};
+static const char *const statistic_texts[N_STATISTICS] = {
+    "mean over replicates",   "standard error of the mean",
+    "median over replicates", "5 % quantile",
+    "25 % quantile",          "75 % quantile",
+    "95 % quantile"};
+
+/* Outputs that are summarised. */
+static const int summarised[] = {
+    SMR_RIDGE_train_mse,        SMR_RIDGE_test_mse,      SMR_RIDGE_test_accuracy,
+    SMR_RIDGE_solution_norm,    SMR_RIDGE_residual_norm, SMR_RIDGE_effective_dof,
+    SMR_RIDGE_estimation_error, SMR_RIDGE_bias2,         SMR_RIDGE_variance};
+enum { N_SUMMARISED = sizeof summarised / sizeof summarised[0] };
+
+/* Summaries that are no plain statistic, after those. */
+enum { Z_EXACT, Z_ASYMPTOTIC, TAIL_INDEX, N_FINISHED, N_SPECIAL };
+enum { N_SUMMARIES = N_SUMMARISED * N_STATISTICS + N_SPECIAL };
+
+static const smr_output specials[N_SPECIAL] = {
+    {"estimation_error_z",
+     "",
+     "estimation error minus the exact risk, in standard errors",
+     0,
+     {0},
+     0},
+    {"estimation_error_z_asymptotic",
+     "",
+     "estimation error minus the asymptotic risk, in standard errors",
+     0,
+     {0},
+     0},
+    {"estimation_error_tail_index_theory",
+     "",
+     "theoretical tail index of the ridgeless error; a mean exists above 1",
+     0,
+     {0},
+     0},
+    {"replicates_finished", "", "finished replicates", 0, {0}, 0}};
+
+/* One block a schema: dimensions, outputs, then names and meanings. */
+typedef struct {
+  smr_inner_dimension dimensions[3];
+  smr_output outputs[SMR_RIDGE_N_OUTPUTS];
+} output_block;
+
+typedef struct {
+  smr_inner_dimension dimensions[3];
+  smr_output outputs[N_SUMMARIES];
+  char names[N_SUMMARIES][NAME_BYTES];
+  char meanings[N_SUMMARIES][MEANING_BYTES];
+} summary_block;
+
+/* Index of the inner dimension of each kind, -1 where a zip made it an outer axis. */
+typedef struct {
+  int features, lambda, mode, count;
+} inner_dimensions;
+
+static int64_t find_axis(const smr_job *job, const char *key) {
+  for (int64_t i = 0; i < smr_job_count_axes(job); ++i) {
+    if (strcmp(smr_job_get_axis(job, i)->key, key) == 0) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+static int add_axis_dimension(const smr_job *job, const char *key, int *count,
+                              smr_inner_dimension *dimensions) {
+  int64_t index = find_axis(job, key);
+  if (index < 0 || !smr_job_get_axis(job, index)->is_inner) {
+    return -1;
+  }
+  const smr_axis *axis = smr_job_get_axis(job, index);
+  dimensions[*count] = (smr_inner_dimension){axis->name, axis->n};
+  return (*count)++;
+}
+
+/* Modes are as many as the largest N_f anywhere, so that new values of N_i don't change a record's
+ * shape. */
+static int64_t count_modes(const smr_job *job) {
+  int64_t most = 1;
+  int64_t index = find_axis(job, "data.features");
+  if (index >= 0) {
+    const smr_axis *axis = smr_job_get_axis(job, index);
+    for (int64_t i = 0; i < axis->n; ++i) {
+      most = axis->reals[i] > (double)most ? (int64_t)axis->reals[i] : most;
+    }
+  }
+  return most;
+}
+
+static inner_dimensions make_dimensions(const smr_job *job, smr_inner_dimension *dimensions) {
+  inner_dimensions inner = {-1, -1, -1, 0};
+  inner.features = add_axis_dimension(job, "data.features", &inner.count, dimensions);
+  inner.lambda = add_axis_dimension(job, "ridge.lambda", &inner.count, dimensions);
+  dimensions[inner.count] = (smr_inner_dimension){"mode", count_modes(job)};
+  inner.mode = inner.count++;
+  return inner;
+}
+
+static void add_dimension(smr_output *output, int dimension) {
+  if (dimension >= 0) {
+    output->dimensions[output->n_dimensions++] = dimension;
+  }
+}
+
+typedef enum { U, F, L, M } dimension_kind;
+
+static void set_dimensions(smr_output *output, dimension_kind kind, const inner_dimensions *inner) {
+  output->n_dimensions = 0;
+  if (kind != U) {
+    add_dimension(output, inner->features);
+  }
+  if (kind == L) {
+    add_dimension(output, inner->lambda);
+  } else if (kind == M) {
+    add_dimension(output, inner->mode);
+  }
+}
+
+static void fill_outputs(const inner_dimensions *inner, smr_output *outputs) {
+#define SET_OUTPUT(name_, unit_, kind_, meaning_)                                    \
+  outputs[SMR_RIDGE_##name_] = (smr_output){#name_, unit_, meaning_, 0, {0}, false}; \
+  set_dimensions(&outputs[SMR_RIDGE_##name_], kind_, inner);
+  SMR_RIDGE_OUTPUTS(SET_OUTPUT)
+#undef SET_OUTPUT
+  outputs[SMR_RIDGE_seconds].is_measured_time = true;
+}
+
+static void fill_summaries(const inner_dimensions *inner, const smr_output *outputs,
+                           summary_block *block) {
+  int64_t at = 0;
+  for (int i = 0; i < N_SUMMARISED; ++i) {
+    for (int j = 0; j < N_STATISTICS; ++j, ++at) {
+      const smr_output *source = &outputs[summarised[i]];
+      snprintf(block->names[at], NAME_BYTES, "%s_%s", source->name, statistic_names[j]);
+      snprintf(block->meanings[at], MEANING_BYTES, "%s: %s", source->meaning, statistic_texts[j]);
+      block->outputs[at] = *source;
+      block->outputs[at].name = block->names[at];
+      block->outputs[at].meaning = block->meanings[at];
+    }
+  }
+  for (int i = 0; i < N_SPECIAL; ++i, ++at) {
+    block->outputs[at] = specials[i];
+    set_dimensions(&block->outputs[at], i == N_FINISHED ? U : i == TAIL_INDEX ? F : L, inner);
+  }
+}
+
+smr_status smr_ridge_describe(const smr_job *job, smr_schema *outputs, smr_schema *summaries) {
+  output_block *first = NULL;
+  summary_block *second = NULL;
+  SMR_TRY(smr_memory_alloc(1, sizeof *first, "output list", &first));
+  smr_status status = smr_memory_alloc(1, sizeof *second, "summary list", &second);
+  if (status != SMR_OK) {
+    smr_memory_free(first);
+    return status;
+  }
+  inner_dimensions inner = make_dimensions(job, first->dimensions);
+  memcpy(second->dimensions, first->dimensions, sizeof first->dimensions);
+  fill_outputs(&inner, first->outputs);
+  fill_summaries(&inner, first->outputs, second);
+  *outputs = (smr_schema){inner.count, first->dimensions, SMR_RIDGE_N_OUTPUTS, first->outputs};
+  *summaries = (smr_schema){inner.count, second->dimensions, N_SUMMARIES, second->outputs};
+  return SMR_OK;
+}
+
+static int compare_doubles(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* Quantile by linear interpolation between order statistics (Hyndman & Fan 1996, type 7). */
+static double quantile(int64_t n, const double *sorted, double p) {
+  double place = p * (double)(n - 1);
+  int64_t below = (int64_t)floor(place);
+  int64_t above = below + 1 < n ? below + 1 : below;
+  double share = place - (double)below;
+  if (sorted[below] == sorted[above]) {
+    return sorted[below];
+  }
+  return sorted[below] + share * (sorted[above] - sorted[below]);
+}
+
+/* Mean and standard error; NaN for n = 0, and a standard error only from n = 2 on. */
+static void mean_and_error(int64_t n, const double *values, double *mean, double *error) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    sum += values[i];
+  }
+  *mean = n > 0 ? sum / (double)n : NAN;
+  double squares = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    squares += (values[i] - *mean) * (values[i] - *mean);
+  }
+  *error = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : NAN;
+}
+
+/* What exists of the moments of a value: the error at lambda = 0 has a tail. */
+typedef struct {
+  bool has_mean, has_error;
+} moments;
+
+static moments find_moments(const smr_ridge_config *config, int output, int64_t features,
+                            double lambda) {
+  bool is_tailed = output == SMR_RIDGE_test_mse || output == SMR_RIDGE_estimation_error ||
+                   output == SMR_RIDGE_variance || output == SMR_RIDGE_solution_norm;
+  if (config->data.source != SMR_SOURCE_TEACHER || lambda > 0 || !is_tailed) {
+    return (moments){true, true};
+  }
+  /* The norm of the solution is a square root: its tail index is twice that of the error. */
+  double factor = output == SMR_RIDGE_solution_norm ? 2 : 1;
+  double index = factor * smr_theory_tail_index(config->instances - config->intercept, features);
+  return (moments){index > 1, index > 2};
+}
+
+/* The statistics of one element; values[n] is scratch that gets sorted. */
+static void summarize_element(int64_t n, double *values, moments exists, double out[N_STATISTICS]) {
+  double mean = NAN, error = NAN;
+  mean_and_error(n, values, &mean, &error);
+  out[0] = exists.has_mean ? mean : NAN;
+  out[1] = exists.has_error ? error : NAN;
+  if (n > 0) {
+    qsort(values, (size_t)n, sizeof *values, compare_doubles);
+    out[2] = quantile(n, values, 0.5);
+    out[3] = quantile(n, values, 0.05);
+    out[4] = quantile(n, values, 0.25);
+    out[5] = quantile(n, values, 0.75);
+    out[6] = quantile(n, values, 0.95);
+  }
+}
+
+/* Copies element `at` of an output from every record where it is a number; returns how many. */
+static int64_t gather(int64_t n, const double *const *records, int64_t at, double *values) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    if (!isnan(records[i][at])) {
+      values[count++] = records[i][at];
+    }
+  }
+  return count;
+}
+
+/* z of (error - theory) over replicates at element `error_at`, `theory_at` of the records. */
+static double z_score(int64_t n, const double *const *records, int64_t error_at, int64_t theory_at,
+                      double *values) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    double difference = records[i][error_at] - records[i][theory_at];
+    if (isfinite(difference)) {
+      values[count++] = difference;
+    }
+  }
+  double mean = NAN, error = NAN;
+  mean_and_error(count, values, &mean, &error);
+  return error > 0 ? mean / error : NAN;
+}
+
+/* One (features, lambda) cell of the summaries that compare with theory. */
+static void summarize_theory(const smr_ridge_config *config, const smr_schema *outputs, int64_t n,
+                             const double *const *records, int64_t cell, double z[2],
+                             double *values) {
+  double lambda = config->lambda.values[cell % config->lambda.n];
+  int64_t features = config->features.values[cell / config->lambda.n];
+  int64_t error_at = smr_schema_get_offset(outputs, SMR_RIDGE_estimation_error) + cell;
+  if (!find_moments(config, SMR_RIDGE_estimation_error, features, lambda).has_error) {
+    return;
+  }
+  z[0] = z_score(n, records, error_at,
+                 smr_schema_get_offset(outputs, SMR_RIDGE_theory_risk_exact) + cell, values);
+  z[1] = z_score(n, records, error_at, smr_schema_get_offset(outputs, SMR_RIDGE_theory_risk) + cell,
+                 values);
+}
+
+static void summarize_cell(const smr_ridge_config *config, const smr_schema *outputs,
+                           const smr_schema *summaries, int64_t n, const double *const *records,
+                           int64_t cell, double *values, double *out) {
+  double lambda = config->lambda.values[cell % config->lambda.n];
+  int64_t features = config->features.values[cell / config->lambda.n];
+  for (int i = 0; i < N_SUMMARISED; ++i) {
+    double statistics[N_STATISTICS] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    int64_t at = smr_schema_get_offset(outputs, summarised[i]) + cell;
+    int64_t count = gather(n, records, at, values);
+    summarize_element(count, values, find_moments(config, summarised[i], features, lambda),
+                      statistics);
+    for (int j = 0; j < N_STATISTICS; ++j) {
+      out[smr_schema_get_offset(summaries, i * N_STATISTICS + j) + cell] = statistics[j];
+    }
+  }
+  int64_t special = N_SUMMARISED * N_STATISTICS;
+  double z[2] = {NAN, NAN};
+  summarize_theory(config, outputs, n, records, cell, z, values);
+  out[smr_schema_get_offset(summaries, special + Z_EXACT) + cell] = z[0];
+  out[smr_schema_get_offset(summaries, special + Z_ASYMPTOTIC) + cell] = z[1];
+}
+
+smr_status smr_ridge_summarize(const void *config, const smr_schema *outputs,
+                               const smr_schema *summaries, int64_t n, const double *const *records,
+                               double *out) {
+  const smr_ridge_config *ridge = config;
+  double *values = NULL;
+  SMR_TRY(smr_memory_alloc(n, sizeof *values, "replicates of one value", &values));
+  int64_t n_cells = ridge->features.n * ridge->lambda.n;
+  for (int64_t cell = 0; cell < n_cells; ++cell) {
+    summarize_cell(ridge, outputs, summaries, n, records, cell, values, out);
+  }
+  int64_t special = N_SUMMARISED * N_STATISTICS;
+  if (ridge->data.source == SMR_SOURCE_TEACHER) {
+    for (int64_t f = 0; f < ridge->features.n; ++f) {
+      out[smr_schema_get_offset(summaries, special + TAIL_INDEX) + f] =
+          smr_theory_tail_index(ridge->instances - ridge->intercept, ridge->features.values[f]);
+    }
+  }
+  out[smr_schema_get_offset(summaries, special + N_FINISHED)] = (double)n;
+  smr_memory_free(values);
+  return SMR_OK;
+}

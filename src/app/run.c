@@ -1,0 +1,430 @@
+/* simmer run: checks, the output folder, groups of ranks over one queue, collection.
+ *
+ * Every step ends in an agreement, so that a failure on one rank is the same clean end on all. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "collect.h"
+#include "progress.h"
+#include "queue.h"
+#include "simmer/base/clock.h"
+#include "simmer/base/file.h"
+#include "simmer/base/integer.h"
+#include "simmer/base/log.h"
+#include "simmer/base/memory.h"
+#include "simmer/store/folder.h"
+#include "stop.h"
+#include "version.h"
+
+typedef struct {
+  const smr_cli *cli;
+  const smr_context *world;
+  char *text; /* of the job file */
+  smr_cli_job job;
+  smr_units *units;
+  smr_schema outputs, summaries;
+  int64_t record_length;
+  uint8_t *deaths;
+  void *state; /* the experiment's */
+  smr_progress *progress;
+  int64_t memory_bytes; /* a rank's share */
+  double start_s, deadline_s;
+  int is_stopped; /* some group stopped before the end */
+  double idle_s;
+} run_work;
+
+/* One group's part of the run. */
+typedef struct {
+  run_work *run;
+  smr_context *group;
+  smr_grid *grid;
+  smr_queue *queue; /* on the group's rank 0 */
+  double *record;   /* there too */
+  void *config;
+} group_work;
+
+/* --- before the work --- */
+
+static smr_status read_job(run_work *run) {
+  const smr_context *world = run->world;
+  smr_status status = SMR_OK;
+  if (world->rank == 0) {
+    status = smr_cli_read_job(run->cli, &run->text);
+    if (status == SMR_ERR_IO) {
+      status = SMR_ERR_JOB; /* a missing job file is a mistake of the command line */
+    }
+  }
+  SMR_TRY(smr_agree_root(world, 0, status));
+  SMR_TRY(smr_broadcast_text(world, 0, &run->text));
+  SMR_TRY(smr_agree(world, smr_cli_parse_job(run->cli, run->text, world->rank == 0, &run->job)));
+  status = world->rank == 0 ? smr_cli_check_job(&run->job) : SMR_OK;
+  return smr_agree_root(world, 0, status);
+}
+
+static smr_status check_ranks(const run_work *run) {
+  if (run->units->most_ranks > run->world->size) {
+    SMR_FAIL(SMR_ERR_USAGE,
+             "a unit of this job takes %d ranks (run.ranks_per_unit), and %d %s started; start at "
+             "least %d, or set run.ranks_per_unit to less",
+             run->units->most_ranks, run->world->size, run->world->size == 1 ? "was" : "were",
+             run->units->most_ranks);
+  }
+  return SMR_OK;
+}
+
+/* Each rank's share of what its node has free. */
+static smr_status find_memory_share(run_work *run) {
+  smr_context *node = NULL;
+  smr_memory_limits limits = {0};
+  SMR_TRY(smr_context_split_node(run->world, &node));
+  smr_status status = smr_agree(run->world, smr_memory_get_limits(&limits));
+  run->memory_bytes = limits.available_bytes / node->size;
+  smr_context_destroy(&node);
+  return status;
+}
+
+/* Refuses before anything is written when no unit fits; else says how many don't. */
+static smr_status check_memory(const run_work *run) {
+  const smr_units *units = run->units;
+  int64_t n_large = 0, most = 0;
+  for (int64_t i = 0; i < units->n_ordered; ++i) {
+    int64_t bytes = units->memory_bytes[units->order[i]];
+    n_large += bytes > run->memory_bytes;
+    most = smr_int_max(most, bytes);
+  }
+  char needs[32], has[32];
+  smr_memory_format(most, needs, sizeof needs);
+  smr_memory_format(run->memory_bytes, has, sizeof has);
+  if (n_large > 0 && n_large == units->n_ordered) {
+    SMR_FAIL(SMR_ERR_MEMORY,
+             "a unit needs up to %s per rank, and each rank here has %s; start fewer ranks on a "
+             "node, set a larger run.ranks_per_unit, or make the problem smaller",
+             needs, has);
+  }
+  if (n_large > 0) {
+    smr_log_warning("%" PRId64 " of %" PRId64 " units need more memory than the %s that each rank "
+                    "has here (up to %s); they will be recorded as failed",
+                    n_large, units->n_ordered, has, needs);
+  }
+  return SMR_OK;
+}
+
+static void warn_of_threads(const run_work *run, int node_size) {
+  int threads = smr_cli_count_threads();
+  int64_t cores = (int64_t)sysconf(_SC_NPROCESSORS_ONLN);
+  if ((int64_t)threads * node_size > cores) {
+    smr_log_warning("%d ranks x %d threads = %d on a node, more than its %" PRId64
+                    " cores: expect less than full speed",
+                    node_size, threads, threads * node_size, cores);
+  }
+  smr_log_info("%s: %" PRId64 " units in %" PRId64 " blocks, %d rank%s x %d thread%s, output in %s",
+               run->job.experiment->name, run->units->n_ordered, run->units->n_blocks,
+               run->world->size, run->world->size == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
+               run->job.folder);
+}
+
+static smr_status announce(run_work *run) {
+  smr_context *node = NULL;
+  SMR_TRY(smr_context_split_node(run->world, &node));
+  warn_of_threads(run, node->size);
+  smr_context_destroy(&node);
+  return SMR_OK;
+}
+
+static smr_status make_units(run_work *run) {
+  smr_status status = smr_units_create(run->job.job, run->job.experiment, &run->units);
+  if (status == SMR_OK) {
+    status = run->job.experiment->describe(run->job.job, &run->outputs, &run->summaries);
+  }
+  if (status == SMR_OK) {
+    status = smr_schema_count(&run->outputs, &run->record_length);
+  }
+  if (status == SMR_OK) {
+    status = smr_memory_alloc(run->units->n_cells, 1, "death counts", &run->deaths);
+  }
+  SMR_TRY(smr_agree(run->world, status));
+  if (run->units->n_ordered == 0) {
+    SMR_FAIL(SMR_ERR_JOB, "the sweep is empty: every combination is excluded");
+  }
+  SMR_TRY(check_ranks(run));
+  SMR_TRY(find_memory_share(run));
+  return smr_agree(run->world, check_memory(run));
+}
+
+/* A block that is marked done though its units aren't in the journals lost a part: it is opened
+ * again. */
+static smr_status reopen_lost_blocks(const run_work *run) {
+  const char *folder = run->job.folder;
+  smr_journal *journal = NULL;
+  smr_claims *claims = NULL;
+  smr_status status = SMR_OK;
+  SMR_TRY_DONE(smr_journal_create(folder, &run->outputs, &journal));
+  SMR_TRY_DONE(smr_claims_open(folder, smr_journal_get_writer(journal),
+                               smr_job_get_common(run->job.job)->lease_s, &claims));
+  for (int64_t b = 0; b < run->units->n_blocks; ++b) {
+    const smr_block *block = &run->units->blocks[b];
+    if (!smr_block_is_finished(run->units, block)) {
+      SMR_TRY_DONE(smr_claims_reopen(claims, block->name));
+    }
+  }
+done:
+  smr_claims_close(&claims);
+  smr_journal_destroy(&journal);
+  return status;
+}
+
+/* Opens the folder and finds what is finished in it; on rank 0. */
+static smr_status load_folder(run_work *run) {
+  const char *folder = run->job.folder;
+  smr_ledger *ledger = NULL;
+  int64_t n_dropped = 0;
+  SMR_TRY(smr_folder_open(folder, smr_job_get_yaml(run->job.job),
+                          smr_job_get_fixed_keys(run->job.job), run->cli->is_fresh));
+  SMR_TRY(smr_ledger_read(folder, &ledger));
+  smr_status status = SMR_OK;
+  SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));
+  smr_units_load(run->units, ledger);
+  for (int64_t cell = 0; cell < run->units->n_cells; ++cell) {
+    const smr_ledger_entry *entry = smr_ledger_find(ledger, run->units->hashes[cell]);
+    if (entry != NULL && run->units->status[cell] == SMR_UNIT_PENDING) {
+      run->deaths[cell] = smr_queue_pack_deaths(entry->n_starts, entry->n_alone_starts);
+    }
+  }
+  SMR_TRY_DONE(reopen_lost_blocks(run));
+done:
+  smr_ledger_destroy(&ledger);
+  return status;
+}
+
+static smr_status open_folder(run_work *run) {
+  const smr_context *world = run->world;
+  SMR_TRY(smr_agree_root(world, 0, world->rank == 0 ? load_folder(run) : SMR_OK));
+  smr_broadcast(world, 0, run->units->status, (size_t)run->units->n_cells);
+  smr_broadcast(world, 0, run->deaths, (size_t)run->units->n_cells);
+  char *hosts = NULL;
+  SMR_TRY(smr_context_list_hosts(world, &hosts));
+  smr_status status = SMR_OK;
+  if (world->rank == 0) {
+    smr_run_facts facts = {world->size, smr_cli_count_threads(), hosts};
+    status = smr_collect_note_run(run->job.folder, &facts);
+  }
+  smr_memory_free(hosts);
+  return smr_agree_root(world, 0, status);
+}
+
+/* --- the work --- */
+
+typedef struct {
+  int64_t status, action, cell;
+} group_command;
+
+static int should_stop(smr_services *services) {
+  const group_work *work = services->self;
+  int flag = smr_stop_get_signal() != 0 || smr_clock_monotonic_s() > work->run->deadline_s;
+  return work->group->size == 1 ? flag : smr_any(work->group, flag);
+}
+
+static smr_status run_unit(group_work *work, int64_t cell, double *seconds) {
+  run_work *run = work->run;
+  smr_common_config common;
+  smr_job_configure(run->job.job, cell, &common, work->config);
+  for (int64_t i = 0; work->record != NULL && i < run->record_length; ++i) {
+    work->record[i] = NAN;
+  }
+  smr_services services = {work, should_stop, work->record, &run->outputs};
+  smr_unit unit = {work->group, work->grid, &common, work->config, run->state, &services};
+  double start = smr_clock_monotonic_s();
+  smr_error_clear();
+  smr_status status = run->job.experiment->run_unit(&unit);
+  *seconds = smr_clock_monotonic_s() - start;
+  return status;
+}
+
+/* Rank 0 of the group asks its queue; everyone follows. */
+static smr_status work_through(group_work *work) {
+  const smr_context *group = work->group;
+  for (;;) {
+    group_command command = {SMR_OK, SMR_QUEUE_END, -1};
+    if (group->rank == 0) {
+      smr_queue_action action = SMR_QUEUE_END;
+      command.status = smr_queue_next(work->queue, &action, &command.cell);
+      command.action = action;
+    }
+    if (group->size > 1) {
+      smr_broadcast(group, 0, &command, sizeof command);
+    }
+    if (command.status != SMR_OK || command.action != SMR_QUEUE_RUN) {
+      work->run->is_stopped |= command.action == SMR_QUEUE_STOP;
+      return smr_agree_root(group, 0, (smr_status)command.status);
+    }
+    double seconds = 0;
+    smr_status result = run_unit(work, command.cell, &seconds);
+    smr_status status = SMR_OK;
+    if (group->rank == 0) {
+      status = smr_queue_put(work->queue, command.cell, result, work->record, seconds);
+    }
+    if (group->size > 1) {
+      status = smr_agree_root(group, 0, status);
+    }
+    SMR_TRY(status);
+  }
+}
+
+static smr_status open_group(group_work *work, int ranks) {
+  run_work *run = work->run;
+  SMR_TRY(smr_memory_alloc(1, run->job.experiment->table->config_bytes, "configuration",
+                           &work->config));
+  if (work->group->rank != 0) {
+    return SMR_OK;
+  }
+  SMR_TRY(smr_memory_alloc(run->record_length, sizeof(double), "record of a unit", &work->record));
+  smr_queue_config config = {.units = run->units,
+                             .deaths = run->deaths,
+                             .folder = run->job.folder,
+                             .schema = &run->outputs,
+                             .common = smr_job_get_common(run->job.job),
+                             .ranks = ranks,
+                             .deadline_s = run->deadline_s,
+                             .memory_bytes = run->memory_bytes};
+  return smr_queue_create(&config, &work->queue);
+}
+
+/* All blocks whose units take `ranks` ranks. Collective on world; ranks that are left over wait. */
+static smr_status run_class(run_work *run, int ranks) {
+  group_work work = {.run = run};
+  int index = -1;
+  smr_status status = smr_context_split(run->world, ranks, &work.group, &index);
+  SMR_TRY(status);
+  if (work.group != NULL) {
+    SMR_TRY_DONE(smr_agree(work.group, open_group(&work, ranks)));
+    SMR_TRY_DONE(smr_grid_create(work.group, &work.grid));
+    SMR_TRY_DONE(work_through(&work));
+  }
+done:
+  if (work.queue != NULL) {
+    /* Whatever happened, what is finished is written if it can be. */
+    smr_status closed = smr_queue_close(work.queue);
+    status = status == SMR_OK ? closed : status;
+    run->idle_s += smr_queue_get_idle(work.queue);
+  }
+  smr_grid_destroy(&work.grid);
+  smr_queue_destroy(&work.queue);
+  smr_memory_free(work.record);
+  smr_memory_free(work.config);
+  smr_context_destroy(&work.group);
+  status = smr_agree(run->world, status);
+  run->is_stopped = smr_any(run->world, run->is_stopped);
+  return status;
+}
+
+static smr_status run_classes(run_work *run) {
+  int ranks = 0;
+  for (int64_t b = 0; b < run->units->n_blocks && !run->is_stopped; ++b) {
+    if (run->units->blocks[b].ranks != ranks) {
+      ranks = run->units->blocks[b].ranks;
+      SMR_TRY(run_class(run, ranks));
+    }
+  }
+  return SMR_OK;
+}
+
+/* --- after the work --- */
+
+static smr_status conclude(const run_work *run, const smr_collect_counts *counts) {
+  char elapsed[32];
+  smr_clock_format_duration(smr_clock_monotonic_s() - run->start_s, elapsed, sizeof elapsed);
+  int64_t n_bad = counts->n_failed + counts->n_quarantined;
+  smr_log_info("%" PRId64 " of %" PRId64 " units done, %" PRId64 " failed, in %s; results in "
+               "%s/results.h5",
+               counts->n_done, run->units->n_ordered, n_bad, elapsed, run->job.folder);
+  smr_log_detail("rank 0's group waited %.2f s for others", run->idle_s);
+  if (counts->n_pending > 0) {
+    const char *cause = smr_stop_get_signal() != 0 ? "a signal asked to stop" : "time is up";
+    smr_log_info("%s: %" PRId64 " units are left; run the same command again to go on", cause,
+                 counts->n_pending);
+    return SMR_STOPPED;
+  }
+  return n_bad > 0 ? SMR_PARTIAL : SMR_OK;
+}
+
+/* Rank 0 builds results.h5. */
+static smr_status collect(run_work *run) {
+  smr_ledger *ledger = NULL;
+  smr_collect_counts counts = {0};
+  int64_t n_dropped = 0;
+  SMR_TRY(smr_ledger_read(run->job.folder, &ledger));
+  smr_status status = SMR_OK;
+  SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));
+  SMR_TRY_DONE(smr_collect(run->job.folder, run->units, ledger, &counts));
+  smr_collect_print_failures(run->units, ledger);
+  status = conclude(run, &counts);
+done:
+  smr_ledger_destroy(&ledger);
+  return status;
+}
+
+static smr_status finish(run_work *run) {
+  smr_status status = run->world->rank == 0 ? collect(run) : SMR_OK;
+  return smr_agree_root(run->world, 0, status);
+}
+
+static double find_deadline(const run_work *run) {
+  double limit = run->cli->time_limit_s;
+  if (limit < 0) {
+    limit = smr_job_get_common(run->job.job)->time_limit_s;
+  }
+  return limit < 0 ? INFINITY : run->start_s + limit;
+}
+
+static smr_status work(run_work *run) {
+  run->deadline_s = find_deadline(run);
+  if (run->world->rank == 0) {
+    int64_t n_finished = run->units->n_ordered - smr_units_count(run->units, SMR_UNIT_PENDING);
+    if (n_finished > 0) {
+      smr_log_info("%" PRId64 " units are finished already", n_finished);
+    }
+    /* No progress line is no reason not to run. */
+    if (smr_progress_start(run->job.folder, run->units->n_ordered, n_finished, &run->progress) !=
+        SMR_OK) {
+      smr_log_warning("%s", smr_error_message());
+    }
+  }
+  smr_status status =
+      run->job.experiment->open(run->world, run->job.job, run->job.data_folder, &run->state);
+  if (status == SMR_OK) {
+    status = run_classes(run);
+  }
+  smr_progress_end(&run->progress);
+  return status;
+}
+
+static void clear(run_work *run) {
+  if (run->job.experiment != NULL) {
+    run->job.experiment->close(&run->state);
+  }
+  smr_memory_free(run->deaths);
+  smr_schema_clear(&run->outputs);
+  smr_schema_clear(&run->summaries);
+  smr_units_destroy(&run->units);
+  smr_cli_clear_job(&run->job);
+  smr_memory_free(run->text);
+}
+
+smr_status smr_command_run(const smr_cli *cli, const smr_context *world) {
+  run_work run = {.cli = cli, .world = world, .start_s = smr_clock_monotonic_s()};
+  smr_status status = SMR_OK;
+  smr_stop_install();
+  SMR_TRY_DONE(read_job(&run));
+  SMR_TRY_DONE(make_units(&run));
+  SMR_TRY_DONE(open_folder(&run));
+  SMR_TRY_DONE(announce(&run));
+  SMR_TRY_DONE(work(&run));
+  SMR_TRY_DONE(finish(&run));
+done:
+  clear(&run);
+  return status;
+}

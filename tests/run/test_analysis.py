@@ -1,0 +1,560 @@
+"""Tests of the Python package `analysis` on result files made here by NumPy.
+
+Run by `python -m unittest tests.run.test_analysis`, or as a program (exit code 77 when a package is
+missing). The generator solves small teacher problems for real, so that theory and simulation in
+the figures can be compared by eye; SIMMER_TEST_FIGURES=DIR keeps the figures there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import http.server
+import io
+import os
+import sys
+import tempfile
+import threading
+import unittest
+import warnings
+import zipfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+try:
+    import h5netcdf  # noqa: F401
+    import h5py
+    import matplotlib  # noqa: F401
+    import numpy as np
+    import xarray as xr
+except ImportError as error:
+    if __name__ == "__main__":
+        print(f"skipped: {error} (pip install -r analysis/requirements.txt)")
+        sys.exit(77)
+    raise unittest.SkipTest(f"{error} (pip install -r analysis/requirements.txt)") from error
+
+from analysis import __main__ as command_line
+from analysis import fetch_data, style
+from analysis.figures import FIGURES
+from analysis.results import (
+    ResultError,
+    get_spread,
+    get_sweep,
+    get_theory,
+    open_result,
+    pick_lambdas,
+)
+
+SIGNAL, NOISE, TEST_ROWS = 1.0, 0.5, 200
+ALL_FIGURES = {kind.name for kind in FIGURES}
+SUMMARISED = (
+    "test_mse", "train_mse", "test_accuracy", "estimation_error", "bias2", "variance",
+    "solution_norm", "residual_norm", "effective_dof",
+)
+TAILED = ("test_mse", "estimation_error", "variance", "solution_norm")
+QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
+JOB = "name: test\nexperiment: ridge\ndata: {source: teacher, instances: %d, noise: 0.5}\n"
+
+
+# ---- theory, by the formulas of Belkin, Hsu, Xu and of Hastie et al. ----
+
+
+def exact_risk(n: int, p: int) -> float:
+    if p <= n - 2:
+        return NOISE**2 * p / (n - p - 1)
+    return SIGNAL**2 * (1 - n / p) + NOISE**2 * n / (p - n - 1) if p >= n + 2 else np.inf
+
+
+def asymptotic(n: int, p: int, penalty: float) -> tuple[float, float]:
+    """Bias^2 and variance; gamma l m^2 + (1 - gamma + l) m = 1 gives m and its derivative."""
+    gamma, l = p / n, max(penalty / n, 1e-9)
+    b = 1 - gamma + l
+    root = np.sqrt(b * b + 4 * gamma * l)
+    m = 2 / (b + root) if b > 0 else (root - b) / (2 * gamma * l)
+    slope = (gamma * m * m + m) / root
+    return SIGNAL**2 * l**2 * slope, NOISE**2 * gamma * (m - l * slope)
+
+
+# ---- one replicate ----
+
+
+def solve(rng, n: int, p: int, lambdas: np.ndarray, classify: bool) -> dict[str, np.ndarray]:
+    """All outputs over lambda of one teacher problem."""
+    truth = rng.standard_normal(p)
+    truth *= SIGNAL / np.linalg.norm(truth)
+    x, x_test = rng.standard_normal((n, p)), rng.standard_normal((TEST_ROWS, p))
+    y = x @ truth + NOISE * rng.standard_normal(n)
+    y_test = x_test @ truth + NOISE * rng.standard_normal(TEST_ROWS)
+    if classify:
+        y, y_test = np.sign(y), np.sign(y_test)
+    u, s, vt = np.linalg.svd(x, full_matrices=False)
+    beta, modes = u.T @ y, vt @ truth
+    null = max(SIGNAL**2 - modes @ modes, 0.0)
+    filters = s**2 / (s**2 + lambdas[:, None])
+    weights = (filters * beta / s) @ vt
+    residuals = y - weights @ x.T
+    predictions = weights @ x_test.T
+    nan = np.full(len(lambdas), np.nan)
+    theory = np.array([asymptotic(n, p, v) for v in lambdas])
+    return {
+        "train_mse": (residuals**2).mean(1),
+        "test_mse": ((predictions - y_test) ** 2).mean(1),
+        "test_accuracy": (np.sign(predictions) == y_test).mean(1) if classify else nan,
+        "solution_norm": np.linalg.norm(weights, axis=1),
+        "residual_norm": np.linalg.norm(residuals, axis=1),
+        "effective_dof": filters.sum(1),
+        "estimation_error": ((weights - truth) ** 2).sum(1),
+        "bias2": (((1 - filters) * modes) ** 2).sum(1) + null,
+        "variance": NOISE**2 * ((filters / s) ** 2).sum(1),
+        "theory_bias2": theory[:, 0],
+        "theory_variance": theory[:, 1],
+        "theory_risk": theory.sum(1),
+        "theory_risk_exact": np.where(lambdas == 0, exact_risk(n, p), np.nan),
+        "singular_value": s,
+        "picard_coefficient": np.abs(beta),
+    }
+
+
+def make_cube(instances, features, lambdas, replicates: int, classify: bool = False) -> xr.Dataset:
+    """The whole result without summaries, over [instances, replicate, features, lambda or mode]."""
+    rng = np.random.default_rng(7)
+    lambdas, modes = np.asarray(lambdas, float), max(features)
+    shape = (len(instances), replicates, len(features))
+    cube: dict[str, np.ndarray] = {}
+    for i, n in enumerate(instances):
+        for r in range(replicates):
+            for f, p in enumerate(features):
+                for name, values in solve(rng, n, p, lambdas, classify).items():
+                    is_mode = name in ("singular_value", "picard_coefficient")
+                    length = modes if is_mode else len(lambdas)
+                    target = cube.setdefault(name, np.full((*shape, length), np.nan))
+                    target[i, r, f, : len(values)] = values
+    outer = ("instances", "replicate")
+    data = xr.Dataset(
+        {
+            name: ((*outer, "features", "mode" if v.shape[-1] != len(lambdas) else "lambda"), v)
+            for name, v in cube.items()
+        },
+        coords={"instances": list(instances), "features": list(features), "lambda": lambdas,
+                "replicate": np.arange(replicates), "mode": np.arange(1, modes + 1)},
+        attrs={"title": "Ridge regression", "experiment": "ridge", "seed": "1",
+               "job": JOB % instances[0]},
+    )
+    data["status"] = (outer, np.ones(shape[:2], np.uint8))
+    data["status"].attrs["flag_meanings"] = "pending done failed quarantined excluded"
+    data["seconds"] = (outer, np.full(shape[:2], 0.1), {"units": "s"})
+    return data
+
+
+def summarize(data: xr.Dataset) -> xr.Dataset:
+    """Adds the summaries over replicates, with means only where they exist."""
+    data = data.copy()
+    tail = (abs(data["features"] - data["instances"]) + 1) / 2
+    for name in SUMMARISED:
+        values, factor = data[name], 2 if name == "solution_norm" else 1
+        is_tailed = (data["lambda"] == 0) & (name in TAILED)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            count = values.notnull().sum("replicate")
+            mean = values.mean("replicate")
+            error = values.std("replicate", ddof=1) / np.sqrt(count)
+            for suffix, share in QUANTILES.items():
+                data[f"{name}_{suffix}"] = values.quantile(share, "replicate").drop_vars("quantile")
+        data[f"{name}_mean"] = mean.where(~is_tailed | (factor * tail > 1))
+        data[f"{name}_stderr"] = error.where(~is_tailed | (factor * tail > 2))
+    mean, error = data["estimation_error_mean"], data["estimation_error_stderr"]
+    for suffix, theory in (("", "theory_risk_exact"), ("_asymptotic", "theory_risk")):
+        expected = data[theory].mean("replicate")
+        z = (mean - expected) / error
+        data[f"estimation_error_z{suffix}"] = z.where(np.isfinite(z))
+    data["estimation_error_tail_index_theory"] = tail
+    return data
+
+
+@functools.lru_cache(maxsize=1)
+def danger_zone() -> xr.Dataset:
+    """N_f = 30 against many N_i; lambda from 0."""
+    instances = [8, 10, 12, 15, 18, 20, 22, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 38,
+                 40, 44, 48, 55, 65, 80, 100, 120]
+    lambdas = [0.0, *np.logspace(-6, 4, 31)]
+    return summarize(make_cube(instances, [30], lambdas, 60))
+
+
+@functools.lru_cache(maxsize=1)
+def classification() -> xr.Dataset:
+    """Signs, without the columns that need a truth: what a CSV file gives."""
+    data = make_cube([10, 15, 20, 25, 30, 35, 45, 60, 90, 150, 300], [30],
+                     np.logspace(-6, 4, 11), 20, classify=True)
+    for name in data.data_vars:
+        if name.startswith(("theory", "bias2", "variance", "estimation")):
+            data[name] = xr.full_like(data[name], np.nan)
+    return summarize(data)
+
+
+@functools.lru_cache(maxsize=1)
+def small() -> xr.Dataset:
+    """A grid of N_i and N_f, without summaries."""
+    return make_cube([10, 15, 20, 40], [10, 20, 30], np.logspace(-4, 2, 7), 5)
+
+
+# ---- running the program ----
+
+
+class ResultCase(unittest.TestCase):
+    """Gives a folder, and ways to write a result into it and to run the command line."""
+
+    def setUp(self) -> None:
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = Path(temporary.name)
+
+    def write(self, data: xr.Dataset) -> Path:
+        path = self.folder / "results.h5"
+        data.to_netcdf(path, engine="h5netcdf")
+        return path
+
+    def run_program(self, *arguments: object) -> tuple[int, list[str], str]:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = command_line.main([str(a) for a in arguments])
+            except SystemExit as exit_:
+                code = exit_.code
+        return code, out.getvalue().split(), err.getvalue()
+
+    def plot(self, data: xr.Dataset, *options: str) -> set[str]:
+        """Draws, checks that each file is a picture, and returns the names of the figures."""
+        keep = os.environ.get("SIMMER_TEST_FIGURES")
+        folder = Path(keep) / self._testMethodName if keep else self.folder / "figures"
+        code, paths, text = self.run_program("plot", self.write(data), "-o", folder, *options)
+        self.assertEqual(code, 0, text)
+        for path in paths:
+            picture = matplotlib.image.imread(path)
+            self.assertGreater(min(picture.shape[:2]), 300)
+            self.assertGreater(picture[..., :3].std(), 0.02, f"{path} is empty")
+        self.assertEqual(sorted(p.name for p in folder.iterdir()), sorted(Path(p).name for p in paths))
+        return {Path(path).stem for path in paths}
+
+
+class Figures(ResultCase):
+    """Which figures come out of which files."""
+
+    def test_danger_zone(self) -> None:
+        self.assertEqual(self.plot(danger_zone()), ALL_FIGURES - {"accuracy"})
+
+    def test_classification(self) -> None:
+        self.assertEqual(
+            self.plot(classification()), {"danger_zone", "accuracy", "l_curve", "risk_map"}
+        )
+
+    def test_grid(self) -> None:
+        self.assertEqual(self.plot(small()), {"danger_zone", "l_curve", "bias_variance"})
+
+    def test_features_axis(self) -> None:
+        data = summarize(make_cube([40], [5, 10, 20, 30, 35, 38, 42, 45, 60, 80, 120],
+                                   [0.0, *np.logspace(-3, 3, 13)], 20))
+        self.assertEqual(self.plot(data), ALL_FIGURES - {"accuracy"})
+
+    def test_no_replicates(self) -> None:
+        data = small().isel(replicate=0, features=0, drop=True).assign_coords(features=10)
+        self.assertEqual(self.plot(data), {"danger_zone", "l_curve", "bias_variance"})
+
+    def test_one_lambda(self) -> None:
+        self.assertEqual(
+            self.plot(danger_zone().isel({"lambda": [4]})),
+            {"danger_zone", "bias_variance", "z_scores"},
+        )
+
+    def test_ridgeless_alone(self) -> None:
+        self.assertEqual(
+            self.plot(danger_zone().isel({"lambda": [0]})),
+            {"danger_zone", "bias_variance", "z_scores"},
+        )
+
+    def test_one_size(self) -> None:
+        self.assertEqual(
+            self.plot(danger_zone().isel(instances=[25])), {"l_curve", "bias_variance", "z_scores"}
+        )
+
+    def test_size_in_job_text(self) -> None:
+        data = small().isel(instances=0, drop=True)
+        self.assertEqual(self.plot(data), {"danger_zone", "l_curve", "bias_variance"})
+
+    def test_missing_cells(self) -> None:
+        data = small().copy(deep=True)
+        data["status"][1, :] = 4
+        data["status"][2, 0] = 2
+        for name in data.data_vars:
+            if "replicate" in data[name].dims and name != "status":
+                data[name] = data[name].where((data["status"] == 1))
+        self.assertEqual(self.plot(summarize(data)), {"danger_zone", "l_curve", "bias_variance", "z_scores"})
+
+    def test_zipped_sizes(self) -> None:
+        parts = [small().sel(instances=n, features=p, drop=True) for n, p in ((15, 10), (20, 20), (40, 30))]
+        data = xr.concat(parts, dim="instances").assign_coords(instances=[15, 20, 40])
+        data["features"] = ("instances", [10, 20, 30])
+        self.assertEqual(self.plot(data), {"danger_zone", "l_curve", "bias_variance"})
+
+    def test_zipped_lambda(self) -> None:
+        parts = [small().sel(instances=n, features=20, drop=True).isel({"lambda": i}, drop=True)
+                 for i, n in enumerate((15, 20, 40))]
+        data = xr.concat(parts, dim="instances").assign_coords(instances=[15, 20, 40], features=20)
+        data["lambda"] = ("instances", [0.1, 0.2, 0.3])
+        self.assertEqual(self.plot(data), {"danger_zone", "bias_variance"})
+
+    def test_other_axis(self) -> None:
+        data = xr.concat([small(), 2 * small()], dim="noise", data_vars="all", coords="minimal")
+        data = data.assign_coords(noise=[0.5, 1.0])
+        self.assertIn("danger_zone", self.plot(data, "--select", "noise=1"))
+
+    def test_vector_formats(self) -> None:
+        path = self.write(danger_zone())
+        for name, start in (("pdf", b"%PDF"), ("svg", b"<?xml")):
+            code, paths, _ = self.run_program("plot", path, "--format", name, "--only", "danger_zone")
+            self.assertEqual((code, len(paths)), (0, 1))
+            first = Path(paths[0]).read_bytes()
+            self.assertTrue(first.startswith(start))
+            self.run_program("plot", path, "--format", name, "--only", "danger_zone")
+            self.assertEqual(first, Path(paths[0]).read_bytes())
+
+
+class Values(ResultCase):
+    """What the figures are drawn from."""
+
+    def test_sweep_is_ordered(self) -> None:
+        sweep = get_sweep(danger_zone())
+        self.assertEqual(sweep.varied, ("instances",))
+        self.assertTrue((np.diff(sweep.ratio) > 0).all())
+        self.assertEqual((sweep.get_fixed("features"), sweep.get_fixed("instances")), (30, None))
+        np.testing.assert_allclose(sweep.ratio[0], 30 / 120)
+
+    def test_sweep_balances_the_fixed_size(self) -> None:
+        sweep = get_sweep(small())
+        self.assertEqual(sweep.varied, ("instances",))
+        self.assertEqual(sweep.get_fixed("features"), 20)
+        self.assertEqual(get_sweep(small(), "features").get_fixed("instances"), 20)
+
+    def test_sweep_keeps_values_beside_sizes(self) -> None:
+        data = small()
+        sweep = get_sweep(data)
+        for i, n in enumerate(sweep.data["instances"].values):
+            np.testing.assert_array_equal(
+                sweep.data["variance"].isel(cell=i).transpose("replicate", "lambda").values,
+                data["variance"].sel(instances=n, features=20).values,
+            )
+
+    def test_center_is_the_median_where_no_mean_exists(self) -> None:
+        data = danger_zone().sel({"lambda": 0, "instances": 30, "features": 30})
+        spread = get_spread(data, "estimation_error")
+        self.assertTrue(np.isnan(spread["mean"]))
+        self.assertEqual(float(spread["center"]), float(np.median(data["estimation_error"])))
+        data = danger_zone().sel({"lambda": 0, "instances": 100, "features": 30})
+        spread = get_spread(data, "estimation_error")
+        self.assertEqual(float(spread["center"]), float(data["estimation_error_mean"]))
+
+    def test_replicates_without_summaries(self) -> None:
+        data = small()
+        spread = get_spread(data, "estimation_error")
+        self.assertTrue(np.isnan(spread["mean"].values).all())
+        np.testing.assert_array_equal(
+            spread["center"].values, np.median(data["estimation_error"].values, axis=1)
+        )
+
+    def test_infinite_theory_is_a_gap(self) -> None:
+        theory = get_theory(danger_zone(), "theory_risk_exact").sel({"lambda": 0}).squeeze()
+        self.assertTrue(np.isnan(theory.sel(instances=[29, 30, 31])).all())
+        self.assertAlmostEqual(float(theory.sel(instances=100)), 0.25 * 30 / 69)
+        self.assertIsNone(get_theory(classification(), "theory_risk"))
+
+    def test_generator_agrees_with_theory(self) -> None:
+        z = danger_zone()["estimation_error_z"].values
+        z = z[np.isfinite(z)]
+        self.assertGreater(z.size, 15)
+        self.assertGreater(np.mean(np.abs(z) < 5), 0.9)
+
+    def test_picked_lambdas(self) -> None:
+        lambdas = np.array([1.0, 0.0, 10.0, 100.0, 1000.0, 3.0])
+        table = np.array([[1.0, 0.0, 2.0, 3.0, 3.0, 1.5], [1.0, 0.0, 2.0, 3.0, 3.0, 1.5]])
+        # 3 is no power of ten; 100 and 1000 draw the same line.
+        self.assertEqual(pick_lambdas(table, lambdas), [1, 0, 2, 3])
+        table[:, 1] = np.nan
+        self.assertNotIn(1, pick_lambdas(table, lambdas))
+        self.assertEqual(len(pick_lambdas(np.arange(40.0)[None], np.logspace(-9.75, 0, 40))), 6)
+
+    def test_selection(self) -> None:
+        path = self.write(small())
+        result = open_result(path, {"features": "30"})
+        self.assertEqual(result.data["features"].values.tolist(), [30])
+        result.close()
+        with self.assertRaisesRegex(ResultError, "no value 31; it has 10, 20, 30"):
+            open_result(path, {"features": "31"})
+        with self.assertRaisesRegex(ResultError, "no axis 'x'"):
+            open_result(path, {"x": "31"})
+
+    def test_unfinished_units_are_counted(self) -> None:
+        data = small().copy(deep=True)
+        data["status"][1, :] = 4
+        data["status"][2, 0], data["status"][3, 1] = 2, 0
+        result = open_result(self.write(data))
+        self.assertEqual((result.units, result.unfinished), (15, 2))
+        result.close()
+
+
+class Style(unittest.TestCase):
+    """Numbers and axes."""
+
+    def test_numbers(self) -> None:
+        cases = {0: "0", 1: "1", 0.25: "0.25", 1e-6: "$10^{-6}$", 2.5e-8: "$2.5\\times10^{-8}$",
+                 12000: "12000", 1e4: "$10^{4}$", 1000: "1000", 1e7: "$10^{7}$"}
+        for value, text in cases.items():
+            self.assertEqual(style.format_number(value), text)
+
+    def test_ticks_are_inside_and_few(self) -> None:
+        for low, high in ((0.3, 6.0), (1e-8, 1e4), (0.9, 1.2), (5, 4000), (1, 1.0001)):
+            ticks = style.pick_ticks(low, high)
+            self.assertLessEqual(len(ticks), 7)
+            self.assertTrue(all(low * 0.999 <= t <= high * 1.001 for t in ticks))
+        self.assertIn(1.0, style.pick_ticks(0.3, 6.0))
+
+    def test_zero_has_a_place(self) -> None:
+        places = style.place_lambdas(np.array([0.0, 1e-3, 1.0]))
+        self.assertTrue(0 < places[0] < 1e-3)
+        self.assertEqual(places[1:].tolist(), [1e-3, 1.0])
+
+
+class BadInput(ResultCase):
+    """One clear line and exit code 2."""
+
+    def expect_error(self, pattern: str, *arguments: object) -> None:
+        code, out, text = self.run_program("plot", *arguments)
+        self.assertEqual(code, 2)
+        self.assertEqual(out, [])
+        last = text.strip().splitlines()[-1]
+        self.assertRegex(last, f"^analysis: error: .*{pattern}")
+        self.assertNotIn("Traceback", text)
+
+    def test_missing(self) -> None:
+        self.expect_error("no such file", self.folder / "none.h5")
+        self.expect_error("no results.h5 in this folder", self.folder)
+
+    def test_not_hdf5(self) -> None:
+        path = self.folder / "results.h5"
+        for content in (b"", b"text", b"\x89HDF\r\n\x1a\n" + b"\0" * 100):
+            path.write_bytes(content)
+            self.expect_error("not a readable result file", self.folder)
+
+    def test_foreign_hdf5(self) -> None:
+        path = self.folder / "results.h5"
+        with h5py.File(path, "w") as file:
+            file["x"] = np.arange(3)
+        self.expect_error("not a", path)
+
+    def test_cut_off(self) -> None:
+        path = self.write(small())
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        self.expect_error("not a readable result file", path)
+
+    def test_nothing_to_draw(self) -> None:
+        data = small()[["seconds", "status"]]
+        self.expect_error("nothing that a figure could show", self.write(data))
+        self.assertFalse((self.folder / "figures").exists())
+
+    def test_bad_options(self) -> None:
+        path = self.write(small())
+        self.expect_error("no figure 'x'", path, "--only", "x")
+        self.expect_error("AXIS=VALUE", path, "--select", "noise")
+
+    def test_unwritable_folder(self) -> None:
+        path = self.write(small())
+        (self.folder / "file").write_text("")
+        code, _, text = self.run_program("plot", path, "-o", self.folder / "file")
+        self.assertEqual(code, 1)
+        self.assertIn("analysis: error:", text)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class FetchData(ResultCase):
+    """Downloads from a server of our own."""
+
+    CONTENT = b"0,1,2\n3,4,5\n"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.site, self.data = self.folder / "site", self.folder / "data"
+        self.site.mkdir()
+        handler = functools.partial(Quiet, directory=str(self.site))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.url = f"http://127.0.0.1:{server.server_port}/spambase.zip"
+        original = fetch_data.DATASETS["spambase"]
+        self.addCleanup(fetch_data.DATASETS.__setitem__, "spambase", original)
+        fetch_data.DATASETS["spambase"] = fetch_data.Dataset(
+            original.url, original.member, original.path, hashlib.sha256(self.CONTENT).hexdigest()
+        )
+
+    def serve(self, content: bytes, member: str = "spambase.data") -> None:
+        with zipfile.ZipFile(self.site / "spambase.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(member, content)
+
+    def fetch(self, *options: str) -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = fetch_data.main(["spambase", "--data", str(self.data), "--url", self.url, *options])
+        return code, out.getvalue().strip(), err.getvalue()
+
+    @property
+    def path(self) -> Path:
+        return self.data / "spambase" / "spambase.data"
+
+    def test_downloads_then_skips(self) -> None:
+        self.serve(self.CONTENT)
+        self.assertEqual(self.fetch()[:2], (0, str(self.path)))
+        self.assertEqual(self.path.read_bytes(), self.CONTENT)
+        self.assertEqual([p.name for p in self.path.parent.iterdir()], ["spambase.data"])
+        (self.site / "spambase.zip").unlink()
+        code, out, err = self.fetch()
+        self.assertEqual((code, out), (0, str(self.path)))
+        self.assertIn("is there and right", err)
+
+    def test_replaces_a_wrong_file(self) -> None:
+        self.serve(self.CONTENT)
+        self.path.parent.mkdir(parents=True)
+        self.path.write_bytes(b"half a fi")
+        self.assertEqual(self.fetch()[0], 0)
+        self.assertEqual(self.path.read_bytes(), self.CONTENT)
+
+    def test_wrong_checksum_leaves_nothing(self) -> None:
+        self.serve(b"something else")
+        code, out, err = self.fetch()
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("expected", err)
+        self.assertFalse(self.data.exists())
+
+    def test_bad_archives(self) -> None:
+        code, _, err = self.fetch()
+        self.assertEqual(code, 1)
+        self.assertRegex(err, "error: cannot download .*(404|[Nn]ot [Ff]ound)")
+        (self.site / "spambase.zip").write_bytes(b"<html>")
+        self.assertIn("not a zip archive", self.fetch()[2])
+        self.serve(self.CONTENT, member="other")
+        self.assertIn("holds no spambase.data", self.fetch()[2])
+
+    def test_no_server(self) -> None:
+        self.url = "http://127.0.0.1:9/x.zip"
+        code, _, err = self.fetch()
+        self.assertEqual(code, 1)
+        self.assertRegex(err, "error: cannot download http://127.0.0.1:9/x.zip: ")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,74 @@
+"""The same bits for 1, 2, 3, 4 ranks, 1 and 2 threads, several jobs at once, and at the old points of an extended grid."""
+from pathlib import Path
+
+from support import check, finish, folder, run, same, start, table
+
+JOBS = {
+    "rows": """
+name: rows
+experiment: ridge
+data: {source: teacher, features: 12, noise: 0.5, test_instances: 700}
+ridge: {lambda: [0, 1e-3, 1], intercept: false}
+sweep: {data.instances: [5, 11, 12, 13, 40, 1500], replicate: {count: 6}}
+""",
+    "columns": """
+name: columns
+experiment: ridge
+seed: 7
+data: {source: teacher, noise: 1, features: [3, 7, 20, 33, 40], test_instances: 100}
+ridge: {lambda: {logspace: [1e-4, 100, 17]}, intercept: true, standardize: true}
+sweep: {data.instances: [20, 3000], data.teacher_features: [25, auto], replicate: {count: 4}}
+""",
+}
+
+
+def test_ranks(where: Path) -> None:
+    for name, text in JOBS.items():
+        job = where / f"{name}.yaml"
+        job.write_text(text)
+        first = None
+        for ranks, threads in [(1, 1), (2, 1), (3, 1), (4, 1), (1, 2), (2, 2)]:
+            out = where / f"{name}-{ranks}-{threads}"
+            done = run(["run", job, "-o", out, "-q"], ranks, threads)
+            check(done.returncode == 0, f"{name} on {ranks} ranks, {threads} threads: {done.returncode} {done.stderr}")
+            first = first or out / "results.h5"
+            same(first, out / "results.h5", f"{name}: {ranks} ranks x {threads} threads against 1 x 1")
+
+
+def values(path: Path, name: str, axes: list[str]) -> dict:
+    return {tuple(row[a] for a in axes): row[name] for row in table(path, name)}
+
+
+def test_extended(where: Path) -> None:
+    """New values on every axis, outer and inner, leave the old cells alone."""
+    job = where / "columns.yaml"
+    old, new = where / "columns-1-1" / "results.h5", where / "grown"
+    run(["run", job, "-o", new, "-q"], 2)
+    grown = ["-s", "sweep.data.instances=[10, 20, 50, 3000]", "-s", "sweep.replicate={count: 6}"]
+    inner = ["-s", "data.features=[3, 7, 20, 25, 33, 40, 57]", "-s", "ridge.lambda={logspace: [1e-4, 1e4, 33]}"]
+    for overrides in (grown, grown + inner):
+        done = run(["run", job, "-o", new, "-q", *overrides], 3)
+        check(done.returncode == 0, f"extended run: {done.returncode} {done.stderr}")
+        for name in ("train_mse", "test_mse", "solution_norm", "estimation_error", "bias2", "variance", "effective_dof"):
+            axes = ["instances", "teacher_features", "replicate", "features", "lambda"]
+            before, after = values(old, name, axes), values(new / "results.h5", name, axes)
+            wrong = [k for k in before if before[k] != after.get(k)]
+            check(not wrong, f"{name}: {len(wrong)} of {len(before)} old cells changed, first {wrong[:1]}")
+
+
+def test_two_jobs(where: Path) -> None:
+    """Independent starts share one folder and one queue."""
+    job, out = where / "rows.yaml", where / "shared"
+    both = [start(["run", job, "-o", out, "-q"], ranks) for ranks in (2, 1)]
+    for process in both:
+        _, errors = process.communicate(timeout=120)
+        check(process.returncode == 0, f"one of two jobs ended with {process.returncode}: {errors}")
+    same(where / "rows-1-1" / "results.h5", out / "results.h5", "two jobs on one folder")
+
+
+with folder() as name:
+    where = Path(name)
+    test_ranks(where)
+    test_extended(where)
+    test_two_jobs(where)
+finish()

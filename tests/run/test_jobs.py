@@ -1,0 +1,67 @@
+"""The jobs of the project: each plans; the danger zone meets theory; Spambase dips where it must; docs are in step."""
+import os
+import sys
+from pathlib import Path
+
+from support import SOURCE, check, finish, folder, run, skip, table
+
+# Test accuracy on the rows left out, lambda = 1e-6, labels +-1, mean of 30 random subsets, by an independent computation
+# with NumPy's SVD; standard errors near .01.
+SIZES = [10, 20, 30, 40, 50, 55, 57, 58, 60, 65, 75, 100, 150, 300, 1000, 3000]
+DIP = {
+    "raw": [.637, .648, .632, .570, .540, .569, .572, .578, .607, .644, .677, .760, .816, .855, .888, .890],
+    "standardized": [.722, .743, .709, .654, .623, .590, .587, .584, .622, .654, .711, .786, .840, .874, .886, .885],
+}
+
+
+def test_plans() -> None:
+    for job in sorted((SOURCE / "jobs").glob("*.yaml")):
+        done = run(["plan", job])
+        has_data = "source: csv" not in job.read_text() or os.environ.get("SIMMER_DATA")
+        check(done.returncode == 0 or not has_data, f"plan {job.name}: {done.returncode} {done.stderr}")
+
+
+def test_docs() -> None:
+    done = run(["keys", "--markdown"])
+    check(done.stdout == (SOURCE / "docs" / "job-file.md").read_text(),
+          "docs/job-file.md is out of step; make it by: simmer keys --markdown > docs/job-file.md")
+
+
+def test_danger_zone(where: Path) -> None:
+    """A thinned danger-zone.yaml: z-scores where they exist, and the peak at N_i = N_f."""
+    out = where / "zone"
+    done = run(["run", SOURCE / "jobs" / "danger-zone.yaml", "-o", out, "-q", "-s", "sweep.data.instances=[20, 40, 54, 56, 58, 60, 62, 64, 66, 80, 120, 200]",
+                "-s", "sweep.replicate={count: 100}", "-s", "ridge.lambda=[0, 1e-6, 0.1, 10]"], 2, timeout=300)
+    check(done.returncode == 0, f"danger-zone: {done.returncode} {done.stderr}")
+    exact = [float(row["estimation_error_z"]) for row in table(out / "results.h5", "estimation_error_z")
+             if row["estimation_error_z"] not in ("", "nan")]
+    check(len(exact) == 9, f"{len(exact)} exact z-scores, expected one for each |N_f - N_i| >= 4")
+    check(all(abs(z) < 5 for z in exact), f"exact z-scores {exact}")
+    medians = {int(row["instances"]): float(row["estimation_error_median"])
+               for row in table(out / "results.h5", "estimation_error_median") if float(row["lambda"]) == 0}
+    check(max(medians, key=medians.get) == 60, f"the peak is at N_i = {max(medians, key=medians.get)}: {medians}")
+
+
+def test_spambase(where: Path) -> None:
+    if not os.environ.get("SIMMER_DATA") or not (Path(os.environ["SIMMER_DATA"]) / "spambase/spambase.data").exists():
+        print("the Spambase test is skipped: SIMMER_DATA/spambase/spambase.data is missing "
+              "('python -m analysis.fetch_data spambase')")
+        return
+    for kind, expected in DIP.items():
+        yes = "true" if kind == "standardized" else "false"
+        out = where / kind
+        done = run(["run", SOURCE / "jobs" / "spambase-dip.yaml", "-o", out, "-q", "-s", f"sweep.data.instances={SIZES}",
+                    "-s", "ridge.lambda=[1e-6]", "-s", f"ridge.standardize={yes}", "-s", f"ridge.intercept={yes}"], 2, timeout=300)
+        check(done.returncode == 0, f"spambase {kind}: {done.returncode} {done.stderr}")
+        means = {int(row["instances"]): float(row["test_accuracy_mean"]) for row in table(out / "results.h5", "test_accuracy_mean")}
+        for size, value in zip(SIZES, expected):
+            # The reference means of 30 subsets have standard errors near .01.
+            check(abs(means[size] - value) < 0.03, f"spambase {kind}, N_i = {size}: accuracy {means[size]:.3f}, expected {value}")
+
+
+with folder() as name:
+    test_plans()
+    test_docs()
+    test_danger_zone(Path(name))
+    test_spambase(Path(name))
+finish()

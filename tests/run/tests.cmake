@@ -1,0 +1,20 @@
+# Whole-program tests.
+find_package(Python3 COMPONENTS Interpreter REQUIRED)
+set(SIMMER_TEST_DIR ${CMAKE_CURRENT_SOURCE_DIR}/run)
+add_executable(compare ${CMAKE_CURRENT_SOURCE_DIR}/support/compare.c)
+target_link_libraries(compare PRIVATE simmer_store simmer_flags)
+set_target_properties(compare PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+
+simmer_add_ctest(layers.includes LABELS run
+  COMMAND ${Python3_EXECUTABLE} ${SIMMER_TEST_DIR}/check_layers.py ${PROJECT_SOURCE_DIR})
+simmer_add_ctest(install.package LABELS run TIMEOUT 180 COMMAND ${SIMMER_TEST_DIR}/test_install.sh)
+foreach(name invariance kill bad_input jobs)
+  simmer_add_ctest(run.${name} LABELS run TIMEOUT 600 PROCESSORS 2
+    COMMAND ${Python3_EXECUTABLE} ${SIMMER_TEST_DIR}/test_${name}.py)
+endforeach()
+set(analysis_python ${PROJECT_SOURCE_DIR}/.venv/bin/python)
+if(NOT EXISTS ${analysis_python})
+  set(analysis_python ${Python3_EXECUTABLE})
+endif()
+simmer_add_ctest(analysis.figures LABELS run TIMEOUT 300
+  COMMAND ${analysis_python} ${SIMMER_TEST_DIR}/test_analysis.py)
