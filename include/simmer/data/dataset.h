@@ -53,8 +53,9 @@ void smr_dataset_close(smr_dataset **dataset);
 smr_data_shape smr_dataset_get_shape(const smr_dataset *dataset);
 
 /* One replicate's view of a dataset for one unit: which rows and columns. For files: a random
- * permutation of all rows keyed by (seed, replicate), whose first n_train rows train and whose rest
- * test; and a random order of columns likewise. */
+ * permutation of all rows keyed by (seed, replicate), whose first n_train rows train and whose next
+ * test_instances rows test (or the whole rest, then in the file's order); and a random order of
+ * columns likewise. */
 typedef struct smr_sample smr_sample;
 
 /* n_features leading columns of this replicate's column order will be read at most. Config gives

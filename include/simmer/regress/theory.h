@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 /* Exact for the minimum-norm solution, lambda = 0 (Belkin, Hsu, Xu 2020, Theorem 1): p <= n-2:
- * sigma^2 p/(n-p-1); p >= n+2: r^2 (1 - n/p) + sigma^2 n/(p-n-1); +infinity for |p-n| <= 1. */
+ * sigma^2 p/(n-p-1); p >= n+2: r^2 (1 - n/p) + sigma^2 n/(p-n-1); +infinity for |p-n| <= 1.
+ * Without noise (sigma = 0) its terms are 0 everywhere. */
 double smr_theory_ridgeless(int64_t n, int64_t p, double r, double sigma);
 
 typedef struct {
