@@ -40,6 +40,7 @@ from analysis import fetch_data, style
 from analysis.figures import FIGURES
 from analysis.results import (
     ResultError,
+    find_cell,
     get_spread,
     get_sweep,
     get_theory,
@@ -50,8 +51,15 @@ from analysis.results import (
 SIGNAL, NOISE, TEST_ROWS = 1.0, 0.5, 200
 ALL_FIGURES = {kind.name for kind in FIGURES}
 SUMMARISED = (
-    "test_mse", "train_mse", "test_accuracy", "estimation_error", "bias2", "variance",
-    "solution_norm", "residual_norm", "effective_dof",
+    "test_mse",
+    "train_mse",
+    "test_accuracy",
+    "estimation_error",
+    "bias2",
+    "variance",
+    "solution_norm",
+    "residual_norm",
+    "effective_dof",
 )
 TAILED = ("test_mse", "estimation_error", "variance", "solution_norm")
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
@@ -68,13 +76,13 @@ def exact_risk(n: int, p: int) -> float:
 
 
 def asymptotic(n: int, p: int, penalty: float) -> tuple[float, float]:
-    """Bias^2 and variance; gamma l m^2 + (1 - gamma + l) m = 1 gives m and its derivative."""
-    gamma, l = p / n, max(penalty / n, 1e-9)
-    b = 1 - gamma + l
-    root = np.sqrt(b * b + 4 * gamma * l)
-    m = 2 / (b + root) if b > 0 else (root - b) / (2 * gamma * l)
+    """Bias^2 and variance; gamma k m^2 + (1 - gamma + k) m = 1 gives m and its derivative."""
+    gamma, k = p / n, max(penalty / n, 1e-9)
+    b = 1 - gamma + k
+    root = np.sqrt(b * b + 4 * gamma * k)
+    m = 2 / (b + root) if b > 0 else (root - b) / (2 * gamma * k)
     slope = (gamma * m * m + m) / root
-    return SIGNAL**2 * l**2 * slope, NOISE**2 * gamma * (m - l * slope)
+    return SIGNAL**2 * k**2 * slope, NOISE**2 * gamma * (m - k * slope)
 
 
 # ---- one replicate ----
@@ -137,10 +145,19 @@ def make_cube(instances, features, lambdas, replicates: int, classify: bool = Fa
             name: ((*outer, "features", "mode" if v.shape[-1] != len(lambdas) else "lambda"), v)
             for name, v in cube.items()
         },
-        coords={"instances": list(instances), "features": list(features), "lambda": lambdas,
-                "replicate": np.arange(replicates), "mode": np.arange(1, modes + 1)},
-        attrs={"title": "Ridge regression", "experiment": "ridge", "seed": "1",
-               "job": JOB % instances[0]},
+        coords={
+            "instances": list(instances),
+            "features": list(features),
+            "lambda": lambdas,
+            "replicate": np.arange(replicates),
+            "mode": np.arange(1, modes + 1),
+        },
+        attrs={
+            "title": "Ridge regression",
+            "experiment": "ridge",
+            "seed": "1",
+            "job": JOB % instances[0],
+        },
     )
     data["status"] = (outer, np.ones(shape[:2], np.uint8))
     data["status"].attrs["flag_meanings"] = "pending done failed quarantined excluded"
@@ -176,8 +193,37 @@ def summarize(data: xr.Dataset) -> xr.Dataset:
 @functools.lru_cache(maxsize=1)
 def danger_zone() -> xr.Dataset:
     """N_f = 30 against many N_i; lambda from 0."""
-    instances = [8, 10, 12, 15, 18, 20, 22, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 38,
-                 40, 44, 48, 55, 65, 80, 100, 120]
+    instances = [
+        8,
+        10,
+        12,
+        15,
+        18,
+        20,
+        22,
+        24,
+        25,
+        26,
+        27,
+        28,
+        29,
+        30,
+        31,
+        32,
+        33,
+        34,
+        35,
+        36,
+        38,
+        40,
+        44,
+        48,
+        55,
+        65,
+        80,
+        100,
+        120,
+    ]
     lambdas = [0.0, *np.logspace(-6, 4, 31)]
     return summarize(make_cube(instances, [30], lambdas, 60))
 
@@ -185,8 +231,13 @@ def danger_zone() -> xr.Dataset:
 @functools.lru_cache(maxsize=1)
 def classification() -> xr.Dataset:
     """Signs, without the columns that need a truth: what a CSV file gives."""
-    data = make_cube([10, 15, 20, 25, 30, 35, 45, 60, 90, 150, 300], [30],
-                     np.logspace(-6, 4, 11), 20, classify=True)
+    data = make_cube(
+        [10, 15, 20, 25, 30, 35, 45, 60, 90, 150, 300],
+        [30],
+        np.logspace(-6, 4, 11),
+        20,
+        classify=True,
+    )
     for name in data.data_vars:
         if name.startswith(("theory", "bias2", "variance", "estimation")):
             data[name] = xr.full_like(data[name], np.nan)
@@ -234,7 +285,9 @@ class ResultCase(unittest.TestCase):
             picture = matplotlib.image.imread(path)
             self.assertGreater(min(picture.shape[:2]), 300)
             self.assertGreater(picture[..., :3].std(), 0.02, f"{path} is empty")
-        self.assertEqual(sorted(p.name for p in folder.iterdir()), sorted(Path(p).name for p in paths))
+        self.assertEqual(
+            sorted(p.name for p in folder.iterdir()), sorted(Path(p).name for p in paths)
+        )
         return {Path(path).stem for path in paths}
 
 
@@ -253,8 +306,14 @@ class Figures(ResultCase):
         self.assertEqual(self.plot(small()), {"danger_zone", "l_curve", "bias_variance"})
 
     def test_features_axis(self) -> None:
-        data = summarize(make_cube([40], [5, 10, 20, 30, 35, 38, 42, 45, 60, 80, 120],
-                                   [0.0, *np.logspace(-3, 3, 13)], 20))
+        data = summarize(
+            make_cube(
+                [40],
+                [5, 10, 20, 30, 35, 38, 42, 45, 60, 80, 120],
+                [0.0, *np.logspace(-3, 3, 13)],
+                20,
+            )
+        )
         self.assertEqual(self.plot(data), ALL_FIGURES - {"accuracy"})
 
     def test_no_replicates(self) -> None:
@@ -288,18 +347,25 @@ class Figures(ResultCase):
         data["status"][2, 0] = 2
         for name in data.data_vars:
             if "replicate" in data[name].dims and name != "status":
-                data[name] = data[name].where((data["status"] == 1))
-        self.assertEqual(self.plot(summarize(data)), {"danger_zone", "l_curve", "bias_variance", "z_scores"})
+                data[name] = data[name].where(data["status"] == 1)
+        self.assertEqual(
+            self.plot(summarize(data)), {"danger_zone", "l_curve", "bias_variance", "z_scores"}
+        )
 
     def test_zipped_sizes(self) -> None:
-        parts = [small().sel(instances=n, features=p, drop=True) for n, p in ((15, 10), (20, 20), (40, 30))]
+        parts = [
+            small().sel(instances=n, features=p, drop=True)
+            for n, p in ((15, 10), (20, 20), (40, 30))
+        ]
         data = xr.concat(parts, dim="instances").assign_coords(instances=[15, 20, 40])
         data["features"] = ("instances", [10, 20, 30])
         self.assertEqual(self.plot(data), {"danger_zone", "l_curve", "bias_variance"})
 
     def test_zipped_lambda(self) -> None:
-        parts = [small().sel(instances=n, features=20, drop=True).isel({"lambda": i}, drop=True)
-                 for i, n in enumerate((15, 20, 40))]
+        parts = [
+            small().sel(instances=n, features=20, drop=True).isel({"lambda": i}, drop=True)
+            for i, n in enumerate((15, 20, 40))
+        ]
         data = xr.concat(parts, dim="instances").assign_coords(instances=[15, 20, 40], features=20)
         data["lambda"] = ("instances", [0.1, 0.2, 0.3])
         self.assertEqual(self.plot(data), {"danger_zone", "bias_variance"})
@@ -312,7 +378,9 @@ class Figures(ResultCase):
     def test_vector_formats(self) -> None:
         path = self.write(danger_zone())
         for name, start in (("pdf", b"%PDF"), ("svg", b"<?xml")):
-            code, paths, _ = self.run_program("plot", path, "--format", name, "--only", "danger_zone")
+            code, paths, _ = self.run_program(
+                "plot", path, "--format", name, "--only", "danger_zone"
+            )
             self.assertEqual((code, len(paths)), (0, 1))
             first = Path(paths[0]).read_bytes()
             self.assertTrue(first.startswith(start))
@@ -344,6 +412,19 @@ class Values(ResultCase):
                 sweep.data["variance"].isel(cell=i).transpose("replicate", "lambda").values,
                 data["variance"].sel(instances=n, features=20).values,
             )
+
+    def test_excluded_cells_are_left_out(self) -> None:
+        data = small().copy(deep=True)
+        data["status"][1, :] = 4
+        data["status"][2, :] = 2
+        self.assertEqual(get_sweep(data).data["instances"].values.tolist(), [40, 20, 10])
+
+    def test_cell_nearest_to_a_ratio(self) -> None:
+        sweep = get_sweep(small())
+        known = np.ones(4, bool)
+        self.assertEqual(sweep.data["instances"].values[find_cell(sweep, 1.0, known)], 20)
+        known[find_cell(sweep, 1.0, known)] = False
+        self.assertEqual(sweep.data["instances"].values[find_cell(sweep, 1.0, known)], 15)
 
     def test_center_is_the_median_where_no_mean_exists(self) -> None:
         data = danger_zone().sel({"lambda": 0, "instances": 30, "features": 30})
@@ -406,17 +487,34 @@ class Style(unittest.TestCase):
     """Numbers and axes."""
 
     def test_numbers(self) -> None:
-        cases = {0: "0", 1: "1", 0.25: "0.25", 1e-6: "$10^{-6}$", 2.5e-8: "$2.5\\times10^{-8}$",
-                 12000: "12000", 1e4: "$10^{4}$", 1000: "1000", 1e7: "$10^{7}$"}
+        cases = {
+            0: "0",
+            1: "1",
+            0.25: "0.25",
+            1e-6: "$10^{-6}$",
+            2.5e-8: "$2.5\\times10^{-8}$",
+            12000: "12000",
+            1e4: "$10^{4}$",
+            1000: "1000",
+            1e7: "$10^{7}$",
+        }
         for value, text in cases.items():
             self.assertEqual(style.format_number(value), text)
 
     def test_ticks_are_inside_and_few(self) -> None:
-        for low, high in ((0.3, 6.0), (1e-8, 1e4), (0.9, 1.2), (5, 4000), (1, 1.0001)):
+        for low, high in ((0.3, 6.0), (0.66, 1.0), (1e-8, 1e4), (0.9, 1.2), (5, 4000), (1, 1.0001)):
             ticks = style.pick_ticks(low, high)
             self.assertLessEqual(len(ticks), 7)
             self.assertTrue(all(low * 0.999 <= t <= high * 1.001 for t in ticks))
         self.assertIn(1.0, style.pick_ticks(0.3, 6.0))
+
+    def test_marks_are_spread_out(self) -> None:
+        x = 60 / np.arange(10.0, 201.0, 2.0)
+        marks = style.pick_marks(x)
+        self.assertLessEqual(len(marks), style.MOST_MARKERS + 1)
+        self.assertGreater(len(marks), 15)
+        self.assertEqual(style.pick_marks(np.array([1.0, 2.0, 4.0])), [0, 1, 2])
+        self.assertEqual(style.pick_marks(np.array([1.0])), [0])
 
     def test_zero_has_a_place(self) -> None:
         places = style.place_lambdas(np.array([0.0, 1e-3, 1.0]))
@@ -509,7 +607,9 @@ class FetchData(ResultCase):
     def fetch(self, *options: str) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = fetch_data.main(["spambase", "--data", str(self.data), "--url", self.url, *options])
+            code = fetch_data.main(
+                ["spambase", "--data", str(self.data), "--url", self.url, *options]
+            )
         return code, out.getvalue().strip(), err.getvalue()
 
     @property

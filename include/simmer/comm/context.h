@@ -33,8 +33,9 @@ smr_status smr_context_split(const smr_context *parent, int group_size, smr_cont
 smr_status smr_context_split_node(const smr_context *parent, smr_context **node) SMR_NODISCARD;
 void smr_context_destroy(smr_context **context);
 
-/* The worst status of all ranks on all ranks, with the message of the lowest rank that has it, as
- * "rank 3: …" when there is more than one rank. SMR_OK iff all passed SMR_OK. Collective. */
+/* SMR_OK iff all passed SMR_OK. Else, on all ranks, the status and message of the lowest rank that
+ * failed, as "rank 3: …" (world rank, said once) when the world has more than one rank. Any error
+ * goes before SMR_STOPPED, and that before SMR_PARTIAL. Collective. */
 smr_status smr_agree(const smr_context *context, smr_status status) SMR_NODISCARD;
 /* status of rank `root` on all ranks, with its message. Collective. */
 smr_status smr_agree_root(const smr_context *context, int root, smr_status status) SMR_NODISCARD;
@@ -43,7 +44,8 @@ int smr_any(const smr_context *context, int flag);
 /* Root's bytes on all ranks (any size, sent in pieces below 2 GiB). Collective. */
 void smr_broadcast(const smr_context *context, int root, void *data, size_t bytes);
 /* Root's string on all ranks, allocated with smr_memory_alloc on every other rank; *text is
- * replaced there. Collective, agrees on memory. */
+ * replaced there (what it pointed to isn't freed). NULL arrives as NULL. Collective, agrees on
+ * memory. */
 smr_status smr_broadcast_text(const smr_context *context, int root, char **text) SMR_NODISCARD;
 void smr_barrier(const smr_context *context);
 /* Host names of all ranks, without repeats, in rank order, "a b c"; allocated on every rank.

@@ -18,16 +18,17 @@
 /* Scale 2^(30 - ceil(log2 rows)) of the int32 sum for a global batch of `rows` rows. Local. */
 double smr_reduce_scale32(int64_t rows);
 /* sums[n] += round-to-nearest-even(x[n] * scale) as int32. SMR_ERR_NUMERIC when any |x| * scale is
- * not finite or above 2^30 (tested before conversion: C converts NaN and overflow silently). Local.
- */
+ * not finite or above 2^30 (tested before conversion: C converts NaN and overflow silently), or
+ * when a sum passes int32; the sums are then of no use. `scale` must be a power of two. Local. */
 smr_status smr_reduce_add32(int64_t n, const float *x, double scale, int32_t *sums) SMR_NODISCARD;
 /* sums[n] of all ranks on all ranks, in place. Collective. */
 smr_status smr_reduce_sum32(const smr_context *context, int64_t n, int32_t *sums) SMR_NODISCARD;
 
 /* Sum over all shards of all ranks of x[shard][n] (row-major, n_local_shards x n; a rank may have 0
  * shards), as doubles in out[n] on every rank. The scale is a power of two agreed from the largest
- * |x| and the total number of shards, so that no sum can overflow; the result is exact to 2^-62 x
- * shards x max |x|, per column. SMR_ERR_NUMERIC for NaN or Inf on any rank. Independent of order
+ * |x| and the total number of shards, so that no sum can overflow: per column, each addend is
+ * rounded by at most 2^-61 x shards x max |x| (and not at all up to 512 shards of like sizes).
+ * SMR_ERR_NUMERIC for NaN or Inf on any rank, or in the result. Independent of order
  * and ranks. Collective. */
 smr_status smr_reduce_sum64(const smr_context *context, int64_t n_local_shards, int64_t n,
                             const double *x, double *out) SMR_NODISCARD;
@@ -50,7 +51,7 @@ typedef struct {
 } smr_reduce_tree;
 
 /* Result into value[value_bytes] on all ranks; n_shards = 0 leaves it zeroed. A failure of any call
- * on any rank is returned by all. Values of shards are bounded to O(log) live copies per rank.
+ * on any rank is returned by all. At most O(log) values per thread of a rank are alive.
  * Collective. */
 smr_status smr_reduce_run(const smr_context *context, const smr_reduce_tree *tree,
                           void *value) SMR_NODISCARD;
