@@ -43,7 +43,7 @@ static void print_row(bench_work *bench, const bench_row *row) {
   if (bench->world->rank != 0) {
     return;
   }
-  double share = row->limit > 0 ? row->rate / row->limit : NAN;
+  double share = row->limit > 0 ? row->rate / row->limit : (double)NAN;
   if (bench->is_json) {
     printf("%s\n  {\"name\": \"%s\", \"unit\": \"%s\", \"rate\": %.6g, \"limit\": %.6g, \"share\": "
            "%.4f, "
@@ -65,7 +65,7 @@ static void print_row(bench_work *bench, const bench_row *row) {
 static double sum_of(const smr_context *world, double x) {
   double sum = x;
   smr_status status = smr_reduce_sum64(world, 1, 1, &x, &sum);
-  return status == SMR_OK ? sum : NAN;
+  return status == SMR_OK ? sum : (double)NAN;
 }
 
 static smr_status measure_limits(bench_work *bench) {

@@ -167,7 +167,6 @@ static smr_status parse_options(const cli_command *command, int argc, char **arg
   opterr = 0;
   optind = 1;
   for (;;) {
-    int at = optind;
     int letter = getopt_long(argc, argv, ":o:s:qvn:h", long_options, NULL);
     if (letter == -1) {
       break;
@@ -176,7 +175,7 @@ static smr_status parse_options(const cli_command *command, int argc, char **arg
       *is_help = 1;
       return SMR_OK;
     }
-    const char *word = at < argc ? argv[at] : "";
+    const char *word = optind > 1 ? argv[optind - 1] : "";
     if (letter == '?' || letter == ':' || strchr(command->options, letter) == NULL) {
       return bad_option(command, word, letter == ':');
     }

@@ -52,6 +52,15 @@ smr_status smr_command_show(const smr_cli *cli, const smr_context *world) {
   return print_text(&text);
 }
 
+static int has_key(const smr_key_table *table, const char *prefix) {
+  for (int64_t i = 0; i < table->n_keys; ++i) {
+    if (strncmp(table->keys[i].name, prefix, strlen(prefix)) == 0) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
 smr_status smr_command_keys(const smr_cli *cli, const smr_context *world) {
   (void)world;
   const smr_job_experiment *list = smr_experiment_list();
@@ -68,14 +77,19 @@ smr_status smr_command_keys(const smr_cli *cli, const smr_context *world) {
     }
     prefix = is_experiment ? prefix : cli->argument[a];
   }
+  int is_known = has_key(smr_key_common(), prefix);
+  for (int64_t i = first; i < first + count; ++i) {
+    is_known |= has_key(list[i].table, prefix);
+  }
+  if (!is_known) {
+    SMR_FAIL(SMR_ERR_USAGE, "no key or experiment begins with '%s'; 'simmer keys' lists them all",
+             prefix);
+  }
   smr_text text = {0};
   smr_status status = smr_job_write_keys(count, list + first, prefix, cli->is_markdown != 0, &text);
   if (status != SMR_OK) {
     smr_text_clear(&text);
     return status;
-  }
-  if (text.length == 0) {
-    SMR_FAIL(SMR_ERR_USAGE, "no key or experiment begins with '%s'", prefix);
   }
   return print_text(&text);
 }

@@ -35,7 +35,7 @@ static void format_line(const smr_progress *progress, int64_t n_done, int64_t n_
   double rate = elapsed > 0 ? (double)n_done / elapsed : 0;
   int64_t n_finished = smr_int_min(progress->n_before + n_done + n_failed, progress->n_total);
   double share = progress->n_total > 0 ? (double)n_finished / (double)progress->n_total : 1;
-  char bar[BAR_CELLS + 4] = "", failed[48] = "", left[64] = "", duration[32];
+  char bar[64] = "", failed[48] = "", left[64] = "", duration[32];
   if (with_bar) {
     int full = (int)(share * BAR_CELLS);
     snprintf(bar, sizeof bar, "[%.*s%*s] ", full, "####################", BAR_CELLS - full, "");
@@ -63,7 +63,7 @@ static void show(smr_progress *progress) {
     n_failed += beats[i].n_failed;
   }
   smr_memory_free(beats);
-  char line[256], live[300];
+  char line[320], live[400];
   if (smr_log_is_terminal()) {
     format_line(progress, n_done, n_failed, true, line, sizeof line);
     snprintf(live, sizeof live, "simmer: %s", line);

@@ -116,11 +116,10 @@ smr_status smr_queue_close(smr_queue *queue) {
 
 /* --- choosing a block --- */
 
-static void start_block(smr_queue *queue, int64_t block, smr_claim_outcome outcome,
-                        int64_t generation) {
+static void start_block(smr_queue *queue, int64_t block, smr_claim_outcome outcome) {
   queue->current = block;
   queue->position = 0;
-  queue->is_marking = outcome == SMR_CLAIM_INHERITED || generation > 0;
+  queue->is_marking = outcome == SMR_CLAIM_INHERITED;
   queue->states[block] = BLOCK_HELD;
   queue->nap_s = 0;
 }
@@ -134,7 +133,7 @@ static smr_status try_block(smr_queue *queue, int64_t block, bool *is_taken) {
   if (outcome == SMR_CLAIM_DONE) {
     queue->states[block] = BLOCK_DONE;
   } else if (outcome != SMR_CLAIM_BUSY) {
-    start_block(queue, block, outcome, generation);
+    start_block(queue, block, outcome);
     *is_taken = true;
   }
   return SMR_OK;

@@ -57,6 +57,8 @@ smr_status smr_ridge_check(const smr_job *job, const char *data_folder,
                            smr_text *report) SMR_NODISCARD;
 void smr_ridge_plan(const void *config, int n_ranks, smr_unit_cost *cost);
 
+/* Rows to test on: what the job says, 1000 for a teacher, -1 (all that are left out) for files. */
+int64_t smr_ridge_count_test(const smr_ridge_config *config);
 /* Largest N_f of the unit. */
 int64_t smr_ridge_max_features(const smr_ridge_config *config);
 /* lambda values padded to whole column blocks. */

@@ -33,7 +33,7 @@ static const smr_key keys[] = {
      "teacher: r, the norm of the true coefficients."},
     {"data.noise", SMR_KEY_REAL, 0, AT(data.noise), 0, INFINITY, "", "0.5", NULL,
      "teacher: sigma, the standard deviation of the noise."},
-    {"data.test_instances", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(data.test_instances), 1, 1e12, "rows",
+    {"data.test_instances", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(data.test_instances), 0, 1e12, "rows",
      "auto", NULL,
      "Rows to test on; auto is 1000 for a teacher and all rows that are left out for files."},
     {"ridge.lambda", SMR_KEY_REALS, 0, AT(lambda), 0, INFINITY, "", "{logspace: [1e-8, 1e4, 61]}",

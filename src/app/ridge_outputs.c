@@ -200,12 +200,12 @@ static void mean_and_error(int64_t n, const double *values, double *mean, double
   for (int64_t i = 0; i < n; ++i) {
     sum += values[i];
   }
-  *mean = n > 0 ? sum / (double)n : NAN;
+  *mean = n > 0 ? sum / (double)n : (double)NAN;
   double squares = 0;
   for (int64_t i = 0; i < n; ++i) {
     squares += (values[i] - *mean) * (values[i] - *mean);
   }
-  *error = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : NAN;
+  *error = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : (double)NAN;
 }
 
 /* What exists of the moments of a value: the error at lambda = 0 has a tail. */
@@ -230,8 +230,8 @@ static moments find_moments(const smr_ridge_config *config, int output, int64_t 
 static void summarize_element(int64_t n, double *values, moments exists, double out[N_STATISTICS]) {
   double mean = NAN, error = NAN;
   mean_and_error(n, values, &mean, &error);
-  out[0] = exists.has_mean ? mean : NAN;
-  out[1] = exists.has_error ? error : NAN;
+  out[0] = exists.has_mean ? mean : (double)NAN;
+  out[1] = exists.has_error ? error : (double)NAN;
   if (n > 0) {
     qsort(values, (size_t)n, sizeof *values, compare_doubles);
     out[2] = quantile(n, values, 0.5);
@@ -265,7 +265,7 @@ static double z_score(int64_t n, const double *const *records, int64_t error_at,
   }
   double mean = NAN, error = NAN;
   mean_and_error(count, values, &mean, &error);
-  return error > 0 ? mean / error : NAN;
+  return error > 0 ? mean / error : (double)NAN;
 }
 
 /* One (features, lambda) cell of the summaries that compare with theory. */

@@ -512,8 +512,11 @@ done:
 
 static smr_status prepare(unit_work *work, const smr_dataset *dataset) {
   const smr_ridge_config *config = work->config;
-  SMR_TRY(smr_sample_create(dataset, &config->data, work->unit->common->replicate,
-                            config->instances, work->n_max, &work->sample));
+  smr_data_config data = config->data;
+  data.test_instances = smr_ridge_count_test(config);
+  data.seed = (uint64_t)work->unit->common->seed;
+  SMR_TRY(smr_sample_create(dataset, &data, work->unit->common->replicate, config->instances,
+                            work->n_max, &work->sample));
   SMR_TRY(smr_memory_alloc(config->features.n * work->n_max * work->n_padded, sizeof(double),
                            "coefficients of all lambdas", &work->weights));
   return smr_memory_alloc(config->features.n * work->n_padded, sizeof(double), "intercepts",

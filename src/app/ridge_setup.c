@@ -162,16 +162,19 @@ smr_status smr_ridge_check(const smr_job *job, const char *data_folder, smr_text
 
 /* --- cost --- */
 
+int64_t smr_ridge_count_test(const smr_ridge_config *config) {
+  const bool is_auto = config->data.test_instances < 0;
+  return is_auto && config->data.source == SMR_SOURCE_TEACHER ? 1000 : config->data.test_instances;
+}
+
 void smr_ridge_plan(const void *config, int n_ranks, smr_unit_cost *cost) {
   const smr_ridge_config *ridge = config;
   const int64_t n = ridge->instances, n_max = smr_ridge_max_features(ridge);
   const int64_t c = smr_ridge_padded_lambdas(ridge);
   const bool is_teacher = ridge->data.source == SMR_SOURCE_TEACHER;
   /* How many rows a file leaves to test on isn't known here; a few thousand is the usual size. */
-  int64_t n_test = ridge->data.test_instances;
-  if (n_test < 0) {
-    n_test = is_teacher ? 1000 : 4000;
-  }
+  int64_t n_test = smr_ridge_count_test(ridge);
+  n_test = n_test < 0 ? 4000 : n_test;
   int64_t columns = smr_int_max(n_max, ridge->data.teacher_features);
   *cost = (smr_unit_cost){.flops = smr_qr_count_flops(n, n_max)};
   int64_t svd_bytes = 0;

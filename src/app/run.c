@@ -377,7 +377,7 @@ static double find_deadline(const run_work *run) {
   if (limit < 0) {
     limit = smr_job_get_common(run->job.job)->time_limit_s;
   }
-  return limit < 0 ? INFINITY : run->start_s + limit;
+  return limit < 0 ? (double)INFINITY : run->start_s + limit;
 }
 
 static smr_status work(run_work *run) {

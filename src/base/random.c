@@ -148,8 +148,19 @@ void smr_random_permutation(smr_random_key key, uint64_t index, int64_t n, int64
   for (int64_t i = 0; i < n; i++) {
     work[i] = i;
   }
+  uint64_t words[LANES];
   for (int64_t i = 0; i < k; i++) {
-    int64_t j = i + (int64_t)smr_random_below(key, index, (uint64_t)i, (uint64_t)(n - i));
+    if (i % LANES == 0) {
+      make_block(key, index, 0, (uint64_t)(i / LANES), words);
+    }
+    uint64_t bound = (uint64_t)(n - i);
+    uint128 product = (uint128)words[i % LANES] * bound;
+    uint64_t draw = (uint64_t)(product >> 64);
+    if (is_refused((uint64_t)product, bound)) {
+      /* Rare: draw i has a step of its own, away from the words above. */
+      draw = smr_random_below(key, index, (uint64_t)i + 1, bound);
+    }
+    int64_t j = i + (int64_t)draw;
     out[i] = work[j];
     work[j] = work[i];
   }

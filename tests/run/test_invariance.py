@@ -45,7 +45,7 @@ def test_extended(where: Path) -> None:
     old, new = where / "columns-1-1" / "results.h5", where / "grown"
     run(["run", job, "-o", new, "-q"], 2)
     grown = ["-s", "sweep.data.instances=[10, 20, 50, 3000]", "-s", "sweep.replicate={count: 6}"]
-    inner = ["-s", "data.features=[3, 7, 20, 25, 33, 40, 57]", "-s", "ridge.lambda={logspace: [1e-4, 1e4, 33]}"]
+    inner = ["-s", "data.features=[3, 7, 20, 25, 33, 40, 57]", "-s", "ridge.lambda={logspace: [1e-4, 1e8, 33]}"]
     for overrides in (grown, grown + inner):
         done = run(["run", job, "-o", new, "-q", *overrides], 3)
         check(done.returncode == 0, f"extended run: {done.returncode} {done.stderr}")

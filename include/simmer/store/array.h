@@ -64,7 +64,8 @@ void smr_arrays_close(smr_arrays **arrays);
  * float type in the file maps to the nearest smr_array_type and is converted on reading. */
 smr_status smr_arrays_inspect(smr_arrays *arrays, const char *name, smr_array *out) SMR_NODISCARD;
 /* Rows first..first+count-1 of the first dimension (everything for scalars) as `type` into data.
- * Sizes in headers are checked against the file before anything is allocated by them. */
+ * Sizes in headers are checked against the file before anything is allocated by them. Texts are
+ * const char * that `arrays` owns. SMR_ERR_CORRUPT when an integer type can't hold a value. */
 smr_status smr_arrays_read(smr_arrays *arrays, const char *name, smr_array_type type, int64_t first,
                            int64_t count, void *data) SMR_NODISCARD;
 /* Root attribute as text (numbers printed), freed by smr_memory_free; SMR_ERR_INPUT when missing.

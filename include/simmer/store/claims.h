@@ -5,9 +5,9 @@
  * once when its process is gone on this very kernel, or when it belongs to an earlier restart of
  * the observer's own Slurm job; else when its heartbeat file claims/<writer>.beat hasn't changed
  * for `lease` seconds of the observer's monotonic clock (no wall clocks are compared). Takeover
- * creates generation + 1. A finished block is claims/<block>.done. Only O_EXCL and rename are
- * assumed of the file system (NFS). The heartbeat is a thread of this process that touches neither
- * MPI nor HDF5. Local. */
+ * creates generation + 1. A finished block is claims/<block>.done; a claim that was handed back is
+ * claims/<block>.free<generation>. Only O_EXCL and rename are assumed of the file system (NFS). The
+ * heartbeat is a thread of this process that touches neither MPI nor HDF5. Local. */
 #ifndef SIMMER_STORE_CLAIMS_H
 #define SIMMER_STORE_CLAIMS_H
 
@@ -33,8 +33,9 @@ smr_status smr_claims_open(const char *folder, const char *writer, double lease_
 void smr_claims_close(smr_claims **claims);
 
 /* Tries to take a block; *generation is the number of owners before. A cheap call for blocks known
- * to be done or busy: the folder is listed again only when the last listing is older than a second.
- */
+ * to be done or busy: the folder is listed again only when the last listing is older than a second
+ * (or twenty times what a listing takes). A block that we hold ourselves is busy. Names of blocks
+ * are plain file names of at most 127 bytes. */
 smr_status smr_claims_take(smr_claims *claims, const char *block, smr_claim_outcome *outcome,
                            int64_t *generation) SMR_NODISCARD;
 /* What we hold is finished (all its units are journalled), or handed back unfinished (next owner:
@@ -44,6 +45,9 @@ smr_status smr_claims_hand_back(smr_claims *claims, const char *block) SMR_NODIS
 /* Makes a finished block available again (a part of it was lost, or failed units are to be retried;
  * next owner: SMR_CLAIM_TAKEN). Nothing happens to a block that isn't done. */
 smr_status smr_claims_reopen(smr_claims *claims, const char *block) SMR_NODISCARD;
+/* 1 when somebody has claimed the block and not handed it back, or finished it, as of the last
+ * listing (at most a second old). */
+int smr_claims_is_touched(smr_claims *claims, const char *block);
 /* Lists the folder again at the next take. */
 void smr_claims_refresh(smr_claims *claims);
 /* Who holds a busy block, as "job 123 on node7 (process 4711)". Returns buffer. */

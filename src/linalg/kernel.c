@@ -1,0 +1,28 @@
+/* Matrix products whose bits depend on shapes alone. */
+#include "simmer/linalg/kernel.h"
+
+#include <cblas.h>
+
+#include "simmer/base/integer.h"
+
+smr_status smr_kernel_multiply(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
+                               const double *b, int64_t ldb, double *c, int64_t ldc) {
+  int mi = 0;
+  int ki = 0;
+  int lda_i = 0;
+  int ldb_i = 0;
+  int ldc_i = 0;
+  if (n % SMR_COLUMN_BLOCK != 0) {
+    SMR_FAIL(SMR_ERR_INTERNAL, "a product has a ragged block of columns");
+  }
+  SMR_TRY(smr_int_narrow(m, "rows of a product", &mi));
+  SMR_TRY(smr_int_narrow(k, "inner length of a product", &ki));
+  SMR_TRY(smr_int_narrow(smr_int_max(lda, 1), "leading dimension of a product", &lda_i));
+  SMR_TRY(smr_int_narrow(smr_int_max(ldb, 1), "leading dimension of a product", &ldb_i));
+  SMR_TRY(smr_int_narrow(smr_int_max(ldc, 1), "leading dimension of a product", &ldc_i));
+  for (int64_t j = 0; j < n; j += SMR_COLUMN_BLOCK) {
+    cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, mi, SMR_COLUMN_BLOCK, ki, 1.0, a, lda_i,
+                b + j * ldb, ldb_i, 0.0, c + j * ldc, ldc_i);
+  }
+  return SMR_OK;
+}

@@ -1,0 +1,261 @@
+/* An output folder and the job it belongs to.
+ *
+ * DIR/job.keys holds the fixed keys, one "key=value" a line, sorted; it is the first file in a
+ * folder and the mark of a simmer folder. DIR/job.yaml is the resolved job. Both are written by
+ * rename, so that processes that open one folder at the same time see whole files. */
+#include "simmer/store/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "simmer/base/clock.h"
+#include "simmer/base/file.h"
+#include "simmer/base/memory.h"
+
+static const char keys_name[] = "job.keys";
+static const char yaml_name[] = "job.yaml";
+static const char *const sub_folders[] = {"journal", "claims", "parts", "log"};
+enum { N_SUB_FOLDERS = sizeof sub_folders / sizeof *sub_folders, MAX_TEXT_BYTES = 1 << 28 };
+
+/* May this be in a folder that was only begun (or made ready for the batch system's output)? */
+static int is_harmless(const char *name) {
+  return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "log") == 0 ||
+         strncmp(name, ".nfs", 4) == 0 ||
+         (strncmp(name, keys_name, sizeof keys_name - 1) == 0 &&
+          strncmp(name + sizeof keys_name - 1, ".tmp", 4) == 0);
+}
+
+static int has_file(const char *folder, const char *name) {
+  char path[SMR_PATH_BYTES];
+  int is_there = smr_file_join(path, folder, name) == SMR_OK && smr_file_exists(path);
+  smr_error_clear();
+  return is_there;
+}
+
+/* *is_marked = 1 for a simmer folder; else the folder must be new. */
+static smr_status check_is_new(const char *folder, int *is_marked) {
+  DIR *files = opendir(folder);
+  char other[256] = "";
+  *is_marked = 0;
+  if (files == NULL) {
+    SMR_FAIL(SMR_ERR_IO, "cannot list %s: %s", folder, strerror(errno));
+  }
+  for (const struct dirent *file = readdir(files); file != NULL; file = readdir(files)) {
+    if (strcmp(file->d_name, keys_name) == 0) {
+      *is_marked = 1;
+    } else if (!is_harmless(file->d_name)) {
+      snprintf(other, sizeof other, "%s", file->d_name);
+    }
+  }
+  closedir(files);
+  /* Asked again: another process may have made it a simmer folder while it was listed. */
+  *is_marked = *is_marked || has_file(folder, keys_name);
+  if (!*is_marked && other[0] != '\0') {
+    SMR_FAIL(SMR_ERR_USAGE,
+             "%s isn't an output folder of simmer, and it isn't empty (it holds %s). Choose "
+             "another folder with -o",
+             folder, other);
+  }
+  return SMR_OK;
+}
+
+/* One "key=value" line. */
+typedef struct {
+  const char *key, *value;
+  size_t key_length, value_length;
+} key_line;
+
+/* Takes the next line off `text`; 0 at the end. */
+static int next_line(const char **text, key_line *line) {
+  while (**text == '\n') {
+    (*text)++;
+  }
+  if (**text == '\0') {
+    return 0;
+  }
+  size_t length = strcspn(*text, "\n");
+  const char *equals = memchr(*text, '=', length);
+  line->key = *text;
+  line->key_length = equals == NULL ? length : (size_t)(equals - *text);
+  line->value = equals == NULL ? "" : equals + 1;
+  line->value_length = equals == NULL ? 0 : length - line->key_length - 1;
+  *text += length;
+  return 1;
+}
+
+static int compare_keys(const key_line *a, const key_line *b) {
+  size_t shorter = a->key_length < b->key_length ? a->key_length : b->key_length;
+  int order = memcmp(a->key, b->key, shorter);
+  return order != 0 ? order : (a->key_length > b->key_length) - (a->key_length < b->key_length);
+}
+
+static int is_free(const key_line *line) {
+  return line->value_length == 1 && line->value[0] == '*';
+}
+
+static smr_status fail_missing(const char *folder, const key_line *line, const char *has,
+                               const char *lacks) {
+  SMR_FAIL(SMR_ERR_JOB,
+           "%s holds another job: %s %.*s=%.*s, and %s no such key. Choose another folder with -o, "
+           "or put the old one aside with --fresh",
+           folder, has, (int)line->key_length, line->key, (int)line->value_length, line->value,
+           lacks);
+}
+
+static smr_status check_pair(const char *folder, const key_line *old, const key_line *new) {
+  if (is_free(old) || is_free(new) ||
+      (old->value_length == new->value_length &&memcmp(old->value, new->value, old->value_length) ==
+       0)) {
+    return SMR_OK;
+  }
+  SMR_FAIL(SMR_ERR_JOB,
+           "%s holds another job: %.*s is %.*s there and %.*s here. Choose another folder with -o, "
+           "or put the old one aside with --fresh",
+           folder, (int)old->key_length, old->key, (int)old->value_length, old->value,
+           (int)new->value_length, new->value);
+}
+
+/* Both texts are sorted by key. */
+static smr_status compare_jobs(const char *folder, const char *old_keys, const char *new_keys) {
+  key_line old = {0};
+  key_line new = {0};
+  int has_old = next_line(&old_keys, &old);
+  int has_new = next_line(&new_keys, &new);
+  while (has_old || has_new) {
+    int order = !has_old ? 1 : !has_new ? -1 : compare_keys(&old, &new);
+    if (order < 0 && !is_free(&old)) {
+      return fail_missing(folder, &old, "that one has", "this one has");
+    }
+    if (order > 0 && !is_free(&new)) {
+      return fail_missing(folder, &new, "this one has", "that one has");
+    }
+    if (order == 0) {
+      SMR_TRY(check_pair(folder, &old, &new));
+    }
+    has_old = order <= 0 ? next_line(&old_keys, &old) : has_old;
+    has_new = order >= 0 ? next_line(&new_keys, &new) : has_new;
+  }
+  return SMR_OK;
+}
+
+static smr_status read_text(const char *folder, const char *name, char **text) {
+  char path[SMR_PATH_BYTES];
+  size_t bytes = 0;
+  SMR_TRY(smr_file_join(path, folder, name));
+  return smr_file_read(path, MAX_TEXT_BYTES, text, &bytes);
+}
+
+static int holds_text(const char *folder, const char *name, const char *text) {
+  char *found = NULL;
+  if (read_text(folder, name, &found) != SMR_OK) {
+    smr_error_clear();
+    return 0;
+  }
+  int is_equal = strcmp(found, text) == 0;
+  smr_memory_free(found);
+  return is_equal;
+}
+
+/* Writes a file unless it holds the text already. Another process may be writing the same text at
+ * the same time: when that one was faster, its file is as good. */
+static smr_status write_text(const char *folder, const char *name, const char *text) {
+  char path[SMR_PATH_BYTES];
+  if (holds_text(folder, name, text)) {
+    return SMR_OK;
+  }
+  SMR_TRY(smr_file_join(path, folder, name));
+  smr_status status = smr_file_write(path, text, strlen(text));
+  char message[SMR_PATH_BYTES];
+  snprintf(message, sizeof message, "%s", smr_error_message());
+  if (status != SMR_OK && !holds_text(folder, name, text)) {
+    return smr_error_set(status, "%s", message);
+  }
+  return SMR_OK;
+}
+
+/* DIR without the slashes at its end. */
+static smr_status trim(const char *folder, char path[SMR_PATH_BYTES]) {
+  size_t length = strlen(folder);
+  while (length > 1 && folder[length - 1] == '/') {
+    length--;
+  }
+  if (length == 0) {
+    SMR_FAIL(SMR_ERR_USAGE, "the name of the output folder is empty");
+  }
+  if (length >= SMR_PATH_BYTES) {
+    SMR_FAIL(SMR_ERR_LIMIT, "the name of the output folder is too long");
+  }
+  memcpy(path, folder, length);
+  path[length] = '\0';
+  return SMR_OK;
+}
+
+/* Renames DIR to DIR.old-<date>, with a number behind it where that is taken. */
+static smr_status put_aside(const char *folder) {
+  char date[32];
+  char aside[SMR_PATH_BYTES + 64];
+  (void)smr_clock_format_date(date, sizeof date);
+  for (char *c = date; *c != '\0'; c++) {
+    if (*c == ':') {
+      *c = '-';
+    }
+  }
+  int n = snprintf(aside, sizeof aside, "%s.old-%s", folder, date);
+  for (int i = 1; smr_file_exists(aside); i++) {
+    snprintf(aside + n, sizeof aside - (size_t)n, "-%d", i);
+  }
+  if (rename(folder, aside) != 0) {
+    SMR_FAIL(SMR_ERR_IO, "cannot rename %s to %s: %s", folder, aside, strerror(errno));
+  }
+  return SMR_OK;
+}
+
+/* Accepts a folder that holds this job or none; its job.keys are this job's afterwards. */
+static smr_status check_or_claim(const char *path, const char *fixed_keys) {
+  char *old_keys = NULL;
+  int is_marked = 0;
+  SMR_TRY(check_is_new(path, &is_marked));
+  if (!is_marked) {
+    SMR_TRY(write_text(path, keys_name, fixed_keys));
+  }
+  /* Read in any case: another process may have put its own job here in between. */
+  SMR_TRY(read_text(path, keys_name, &old_keys));
+  smr_status status = compare_jobs(path, old_keys, fixed_keys);
+  smr_memory_free(old_keys);
+  return status == SMR_OK ? write_text(path, keys_name, fixed_keys) : status;
+}
+
+smr_status smr_folder_open(const char *folder, const char *job_yaml, const char *fixed_keys,
+                           int is_fresh) {
+  char path[SMR_PATH_BYTES];
+  char sub_folder[SMR_PATH_BYTES];
+  SMR_TRY(trim(folder, path));
+  if (smr_file_exists(path) && !smr_file_is_folder(path)) {
+    SMR_FAIL(SMR_ERR_USAGE, "%s is a file, not a folder. Choose another folder with -o", path);
+  }
+  if (is_fresh && has_file(path, keys_name)) {
+    SMR_TRY(put_aside(path));
+  }
+  SMR_TRY(smr_file_make_folder(path));
+  SMR_TRY(check_or_claim(path, fixed_keys));
+  SMR_TRY(write_text(path, yaml_name, job_yaml));
+  for (int i = 0; i < N_SUB_FOLDERS; i++) {
+    SMR_TRY(smr_file_join(sub_folder, path, sub_folders[i]));
+    SMR_TRY(smr_file_make_folder(sub_folder));
+  }
+  return SMR_OK;
+}
+
+smr_status smr_folder_read_job(const char *folder, char **yaml) {
+  *yaml = NULL;
+  if (!smr_file_is_folder(folder)) {
+    SMR_FAIL(SMR_ERR_USAGE, "there is no folder %s", folder);
+  }
+  if (!has_file(folder, keys_name) || !has_file(folder, yaml_name)) {
+    SMR_FAIL(SMR_ERR_USAGE, "%s isn't an output folder of simmer: it has no %s", folder,
+             has_file(folder, keys_name) ? yaml_name : keys_name);
+  }
+  return read_text(folder, yaml_name, yaml);
+}

@@ -1,0 +1,251 @@
+/* Lays out the variables of a cube, and lets HDF5 write everything but their numbers. */
+#include "skeleton.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "array_check.h"
+#include "h5.h"
+#include "memory_driver.h"
+#include "simmer/base/memory.h"
+
+/* ---- The list of arrays. ---- */
+
+typedef struct {
+  const smr_cube *cube;
+  smr_array *arrays; /* coordinates, status, outputs, summaries */
+  int64_t n_arrays, first_place;
+  const char **auxiliary;
+  int64_t n_auxiliary;
+} plan;
+
+static smr_status add_dimension(smr_array *array, const char *name, int64_t n) {
+  if (array->n_dimensions == SMR_ARRAY_DIMENSIONS) {
+    SMR_FAIL(SMR_ERR_LIMIT,
+             "%s would have more than %d dimensions in results.h5; let axes go together with zip",
+             array->name, (int)SMR_ARRAY_DIMENSIONS);
+  }
+  array->dimensions[array->n_dimensions] = name;
+  array->shape[array->n_dimensions] = n;
+  array->n_dimensions++;
+  return SMR_OK;
+}
+
+static smr_status add_outer(const smr_results_layout *layout, int without, smr_array *array) {
+  for (int d = 0; d < layout->n_outer; d++) {
+    if (d != without) {
+      SMR_TRY(add_dimension(array, layout->outer_names[d], layout->outer_shape[d]));
+    }
+  }
+  return SMR_OK;
+}
+
+/* A variable over outer dimensions and the inner ones of `output`. */
+static smr_status add_variable(plan *p, const smr_output *output, int without) {
+  const smr_schema *schema = p->cube->layout->schema;
+  smr_array *array = &p->arrays[p->n_arrays++];
+  *array = (smr_array){.name = output->name,
+                       .type = SMR_F64,
+                       .unit = output->unit,
+                       .meaning = output->meaning,
+                       .is_measured_time = output->is_measured_time};
+  SMR_TRY(add_outer(p->cube->layout, without, array));
+  for (int d = 0; d < output->n_dimensions; d++) {
+    const smr_inner_dimension *inner = &schema->dimensions[output->dimensions[d]];
+    SMR_TRY(add_dimension(array, inner->name, inner->n));
+  }
+  return SMR_OK;
+}
+
+static smr_status add_coordinates(plan *p) {
+  const smr_results_layout *layout = p->cube->layout;
+  for (int64_t i = 0; i < layout->n_coordinates; i++) {
+    const smr_array *c = &layout->coordinates[i];
+    if (c->n_dimensions != 1 || c->dimensions[0] == NULL) {
+      SMR_FAIL(SMR_ERR_INTERNAL, "coordinate %s isn't a list over one dimension", c->name);
+    }
+    if (c->shape[0] > 0 && c->data == NULL) {
+      SMR_FAIL(SMR_ERR_INTERNAL, "coordinate %s has no values", c->name);
+    }
+    if (strcmp(c->name, c->dimensions[0]) != 0) {
+      p->auxiliary[p->n_auxiliary++] = c->name;
+    }
+    p->arrays[p->n_arrays++] = *c;
+  }
+  return SMR_OK;
+}
+
+static smr_status fill_plan(plan *p) {
+  const smr_cube *cube = p->cube;
+  const smr_schema *schema = cube->layout->schema;
+  SMR_TRY(add_coordinates(p));
+  p->first_place = p->n_arrays;
+  smr_array *status = &p->arrays[p->n_arrays++];
+  *status = (smr_array){
+      .name = "status", .type = SMR_U8, .unit = "1", .meaning = "what became of the unit of work"};
+  SMR_TRY(add_outer(cube->layout, -1, status));
+  for (int64_t i = 0; i < schema->n_outputs; i++) {
+    SMR_TRY(add_variable(p, &schema->outputs[i], -1));
+  }
+  for (int64_t i = 0; i < cube->n_summaries; i++) {
+    SMR_TRY(add_variable(p, &cube->summaries[i].output, cube->reduced_dimension));
+  }
+  return SMR_OK;
+}
+
+static smr_status create_plan(const smr_cube *cube, plan *p) {
+  const smr_results_layout *layout = cube->layout;
+  int64_t n = 0;
+  *p = (plan){.cube = cube};
+  if (layout->n_outer < 0 || layout->n_outer > SMR_ARRAY_DIMENSIONS) {
+    SMR_FAIL(SMR_ERR_LIMIT, "results.h5 can have %d axes at most; let axes go together with zip",
+             (int)SMR_ARRAY_DIMENSIONS);
+  }
+  /* Also finds bad inner dimensions. */
+  SMR_TRY(smr_schema_count(layout->schema, &n));
+  n = layout->n_coordinates + 1 + layout->schema->n_outputs + cube->n_summaries;
+  SMR_TRY(smr_memory_alloc(n, sizeof *p->arrays, "variables of results.h5", &p->arrays));
+  SMR_TRY(smr_memory_alloc(layout->n_coordinates, sizeof *p->auxiliary, "names of coordinates",
+                           (void *)&p->auxiliary));
+  return fill_plan(p);
+}
+
+static void clear_plan(plan *p) {
+  smr_memory_free(p->arrays);
+  smr_memory_free((void *)p->auxiliary);
+}
+
+/* ---- HDF5's part. ---- */
+
+static smr_status write_flags(hid_t file) {
+  static const unsigned char values[] = {0, 1, 2, 3, 4};
+  const hsize_t n = sizeof values;
+  smr_status status = SMR_OK;
+  hid_t dataset = -1, space = -1, attribute = -1;
+  SMR_H5_TRY_DONE(dataset = H5Dopen2(file, "status", H5P_DEFAULT), "cannot open status");
+  SMR_H5_TRY_DONE(space = H5Screate_simple(1, &n, NULL), "cannot make a dataspace");
+  SMR_H5_TRY_DONE(
+      attribute = H5Acreate2(dataset, "flag_values", H5T_STD_U8LE, space, H5P_DEFAULT, H5P_DEFAULT),
+      "cannot write flag_values");
+  SMR_H5_TRY_DONE(H5Awrite(attribute, H5T_NATIVE_UCHAR, values), "cannot write flag_values");
+  SMR_TRY_DONE(smr_h5_write_text_attribute(dataset, "flag_meanings",
+                                           "pending done failed quarantined excluded"));
+done:
+  smr_h5_drop(attribute);
+  smr_h5_drop(space);
+  smr_h5_drop(dataset);
+  return status;
+}
+
+static smr_status find_place(hid_t file, const smr_array *array, smr_place *place) {
+  int64_t n = 0;
+  SMR_TRY(smr_h5_count_elements(array, &n));
+  const hid_t dataset = H5Dopen2(file, array->name, H5P_DEFAULT);
+  const haddr_t offset = dataset < 0 ? HADDR_UNDEF : H5Dget_offset(dataset);
+  smr_h5_drop(dataset);
+  if (n > 0 && (offset == HADDR_UNDEF || offset > INT64_MAX)) {
+    return smr_h5_fail(SMR_ERR_INTERNAL, "cannot find the place of %s", array->name);
+  }
+  *place = (smr_place){.offset = n > 0 ? (int64_t)offset : 0,
+                       .bytes = n * (int64_t)smr_h5_get_bytes(array->type)};
+  return SMR_OK;
+}
+
+static smr_status write_file(const plan *p, hid_t file, smr_skeleton *out) {
+  const smr_h5_contents contents = {.n_arrays = p->n_arrays,
+                                    .arrays = p->arrays,
+                                    .n_attributes = p->cube->layout->n_attributes,
+                                    .attributes = p->cube->layout->attributes,
+                                    .n_auxiliary = p->n_auxiliary,
+                                    .auxiliary = p->auxiliary};
+  if (p->arrays == NULL || out->places == NULL) {
+    SMR_FAIL(SMR_ERR_INTERNAL, "results.h5 has no variables");
+  }
+  SMR_TRY(smr_h5_write(file, &contents));
+  SMR_TRY(write_flags(file));
+  for (int64_t i = 0; i < out->n_places; i++) {
+    SMR_TRY(find_place(file, &p->arrays[p->first_place + i], &out->places[i]));
+  }
+  return SMR_OK;
+}
+
+/* The file as HDF5 sees it, and what happened behind its back. */
+typedef struct {
+  hid_t driver, file;
+  int failure;
+} memory;
+
+static smr_status open_in_memory(int fd, memory *m) {
+  smr_status status = SMR_OK;
+  hid_t creation = -1, access = -1;
+  SMR_TRY_DONE(smr_h5_create_file_properties(&creation, &access));
+  SMR_TRY_DONE(smr_memory_driver_set(access, fd, &m->failure, &m->driver));
+  SMR_H5_TRY_DONE(m->file = H5Fcreate("simmer-results", H5F_ACC_TRUNC, creation, access),
+                  "cannot make a file in memory");
+done:
+  smr_h5_drop(access);
+  smr_h5_drop(creation);
+  return status;
+}
+
+static smr_status read_end(smr_skeleton *out) {
+  unsigned char head[SMR_SUPERBLOCK_BYTES] = {0};
+  const ssize_t n = pread(out->fd, head, sizeof head, 0);
+  out->bytes = n == (ssize_t)sizeof head ? smr_seal_get_end(head) : -1;
+  if (out->bytes < 0) {
+    SMR_FAIL(SMR_ERR_INTERNAL, "a file in memory wasn't closed well");
+  }
+  return SMR_OK;
+}
+
+static smr_status build(const plan *p, smr_skeleton *out) {
+  smr_status status = SMR_OK;
+  memory m = {.driver = -1, .file = -1};
+  out->fd = memfd_create("simmer-results", MFD_CLOEXEC);
+  if (out->fd < 0) {
+    SMR_FAIL(SMR_ERR_MEMORY, "cannot make a file in memory: %s", strerror(errno));
+  }
+  SMR_TRY_DONE(open_in_memory(out->fd, &m));
+  SMR_TRY_DONE(write_file(p, m.file, out));
+  const herr_t closed = H5Fclose(m.file);
+  m.file = -1;
+  SMR_H5_TRY_DONE(closed, "cannot close a file in memory");
+done:
+  smr_h5_drop(m.file);
+  smr_memory_driver_close(m.driver);
+  if (m.failure != 0) {
+    SMR_FAIL(m.failure == ENOMEM ? SMR_ERR_MEMORY : SMR_ERR_FULL,
+             "cannot prepare results.h5 in memory: %s", strerror(m.failure));
+  }
+  return status == SMR_OK ? read_end(out) : status;
+}
+
+smr_status smr_skeleton_create(const smr_cube *cube, smr_skeleton *out) {
+  smr_status status = SMR_OK;
+  plan p = {0};
+  *out = (smr_skeleton){.fd = -1};
+  smr_h5_start();
+  SMR_TRY_DONE(create_plan(cube, &p));
+  out->n_places = p.n_arrays - p.first_place;
+  SMR_TRY_DONE(smr_memory_alloc(out->n_places, sizeof *out->places, "places", &out->places));
+  out->status = out->places;
+  out->outputs = out->places + 1;
+  out->summaries = out->outputs + cube->layout->schema->n_outputs;
+  SMR_TRY_DONE(build(&p, out));
+done:
+  clear_plan(&p);
+  if (status != SMR_OK) {
+    smr_skeleton_clear(out);
+  }
+  return status;
+}
+
+void smr_skeleton_clear(smr_skeleton *skeleton) {
+  if (skeleton->fd >= 0) {
+    close(skeleton->fd);
+  }
+  smr_memory_free(skeleton->places);
+  *skeleton = (smr_skeleton){.fd = -1};
+}

@@ -1,0 +1,88 @@
+/* Products in blocks of 16 columns, and the benchmark's figures. */
+#include <string.h>
+
+#include "check.h"
+#include "simmer/base/random.h"
+#include "simmer/linalg/kernel.h"
+
+enum { M = 37, K = 29, N = 3 * SMR_COLUMN_BLOCK };
+
+static void fill(uint64_t index, int64_t n, double *x) {
+  const smr_random_key key = {.seed = 7, .stream = 1};
+  smr_random_normal(key, index, 0, n, x);
+}
+
+static void test_multiply(void **state) {
+  static double a[M * K], b[K * N], c[M * N];
+  (void)state;
+  fill(0, M * K, a);
+  fill(1, K * N, b);
+  assert_ok(smr_kernel_multiply(M, N, K, a, M, b, K, c, M));
+  for (int j = 0; j < N; j++) {
+    for (int i = 0; i < M; i++) {
+      long double sum = 0.0L;
+      for (int k = 0; k < K; k++) {
+        sum += (long double)a[k * M + i] * (long double)b[j * K + k];
+      }
+      /* K terms of size 1 with unit round-off 1e-16. */
+      assert_close(c[j * M + i], (double)sum, 0.0, 1e-13);
+    }
+  }
+}
+
+/* A column's bits don't depend on how many there are, nor on what stands beside it. */
+static void test_columns_alone(void **state) {
+  static double a[M * K], b[K * N], all[M * N], some[K * SMR_COLUMN_BLOCK],
+      alone[M * SMR_COLUMN_BLOCK];
+  (void)state;
+  fill(0, M * K, a);
+  fill(1, K * N, b);
+  assert_ok(smr_kernel_multiply(M, N, K, a, M, b, K, all, M));
+  for (size_t j = 0; j < N; j++) {
+    size_t place = j % SMR_COLUMN_BLOCK;
+    memset(some, 0, sizeof some);
+    memcpy(some + place * K, b + j * K, K * sizeof *b);
+    assert_ok(smr_kernel_multiply(M, SMR_COLUMN_BLOCK, K, a, M, some, K, alone, M));
+    assert_memory_equal(alone + place * M, all + j * M, M * sizeof *all);
+  }
+}
+
+static void test_ragged_block(void **state) {
+  double x[64] = {0};
+  (void)state;
+  assert_fails(smr_kernel_multiply(1, 3, 1, x, 1, x, 1, x, 1), SMR_ERR_INTERNAL, "ragged");
+}
+
+static void test_no_inner_terms(void **state) {
+  double x[1] = {0.0};
+  double c[SMR_COLUMN_BLOCK];
+  (void)state;
+  for (int i = 0; i < SMR_COLUMN_BLOCK; i++) {
+    c[i] = 1.0;
+  }
+  assert_ok(smr_kernel_multiply(1, SMR_COLUMN_BLOCK, 0, x, 1, x, 1, c, 1));
+  for (int i = 0; i < SMR_COLUMN_BLOCK; i++) {
+    assert_close(c[i], 0.0, 0.0, 0.0);
+  }
+}
+
+static void test_bench(void **state) {
+  double rate = 0.0;
+  (void)state;
+  assert_ok(smr_bench_gemm(0, 64, 64, 64, 3, &rate));
+  assert_true(isfinite(rate) && rate > 0.0);
+  assert_ok(smr_bench_gemm(1, 64, 32, 16, 2, &rate));
+  assert_true(isfinite(rate) && rate > 0.0);
+  assert_ok(smr_bench_copy(1 << 20, 3, &rate));
+  assert_true(isfinite(rate) && rate > 0.0);
+  assert_fails(smr_bench_gemm(1, 0, 1, 1, 1, &rate), SMR_ERR_USAGE, "product");
+  assert_fails(smr_bench_copy(0, 1, &rate), SMR_ERR_USAGE, "copy");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_multiply), cmocka_unit_test(test_columns_alone),
+      cmocka_unit_test(test_ragged_block), cmocka_unit_test(test_no_inner_terms),
+      cmocka_unit_test(test_bench)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,8 @@
+simmer_test(store array SOURCES ${SIMMER_TEST_DIR}/store_array.c LINK simmer_hdf5)
+simmer_test(store schema SOURCES ${SIMMER_TEST_DIR}/store_schema.c)
+simmer_test(store results SOURCES ${SIMMER_TEST_DIR}/store_results.c)
+simmer_test(store show SOURCES ${SIMMER_TEST_DIR}/store_show.c)
+simmer_test(store claims SOURCES ${SIMMER_TEST_DIR}/store_claims.c)
+simmer_test(store journal SOURCES ${SIMMER_TEST_DIR}/store_journal.c)
+simmer_test(store ledger SOURCES ${SIMMER_TEST_DIR}/store_ledger.c)
+simmer_test(store folder SOURCES ${SIMMER_TEST_DIR}/store_folder.c)
