@@ -363,7 +363,9 @@ smr_status smr_queue_put(smr_queue *queue, int64_t cell, smr_status result, cons
                          double seconds) {
   smr_units *units = queue->config.units;
   if (result == SMR_STOPPED) {
-    return SMR_OK;
+    /* It was asked to stop, and that is no death: its start mark must not count as one. */
+    bool is_marked = queue->is_marking || is_suspect(queue, cell);
+    return is_marked ? smr_journal_mark_retry(queue->journal, units->hashes[cell]) : SMR_OK;
   }
   double measured = seconds / units->seconds[cell];
   queue->ratio = queue->ratio > 0 ? 0.8 * queue->ratio + 0.2 * measured : measured;

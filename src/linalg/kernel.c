@@ -5,6 +5,7 @@
 
 #include "simmer/base/integer.h"
 
+/* NOLINTNEXTLINE(readability-function-size): the arguments of a GEMM. */
 smr_status smr_kernel_multiply(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
                                const double *b, int64_t ldb, double *c, int64_t ldc) {
   int mi = 0;

@@ -129,7 +129,7 @@ smr_status smr_qr_create(const smr_grid *grid, const smr_row_source *source, boo
   smr_qr *qr = NULL;
   *out = NULL;
   smr_status status = smr_linalg_agree(grid->context, allocate(source, intercept, &qr));
-  if (status == SMR_OK) {
+  if (status == SMR_OK && qr != NULL) {
     status = is_for_grid(grid->context->size, source->n_rows, source->n_cols)
                  ? smr_qr_run_grid(grid, source, qr)
                  : run_tsqr(grid, source, intercept, qr);

@@ -51,18 +51,18 @@ int smr_pad(int n) {
   return (n + 7) / 8 * 8;
 }
 
-void smr_groups_multiply(bool transposed, int m, int k, const double *a, int lda, int n_groups,
-                         const double *b, double *c, int ld) {
+void smr_groups_multiply(const smr_groups *groups, bool transposed, int m, int k, const double *a,
+                         int lda) {
   /* A strip of a stays in the cache while all groups use it. */
   enum { STRIP = 128 };
-  const int64_t group = (int64_t)ld * SMR_COLUMN_BLOCK;
+  const int64_t group = (int64_t)groups->ld * SMR_COLUMN_BLOCK;
   for (int first = 0; first < m; first += STRIP) {
     int rows = m - first < STRIP ? m - first : STRIP;
     const double *strip = a + (transposed ? (int64_t)first * lda : first);
-    for (int g = 0; g < n_groups; g++) {
+    for (int g = 0; g < groups->n_groups; g++) {
       cblas_dgemm(CblasColMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans, rows,
-                  SMR_COLUMN_BLOCK, k, 1.0, strip, lda, b + g * group, ld, 0.0,
-                  c + g * group + first, ld);
+                  SMR_COLUMN_BLOCK, k, 1.0, strip, lda, groups->x + g * group, groups->ld, 0.0,
+                  groups->y + g * group + first, groups->ld);
     }
   }
 }

@@ -27,11 +27,18 @@ double smr_dot(int64_t n, const double *x, const double *y);
 /* n rounded up to a multiple of 8. */
 int smr_pad(int n);
 
-/* c [m x 16 n_groups] = a b or a' b; m must be padded, one product for each 16 columns. On these
- * shapes OpenBLAS gives a column the same bits wherever it stands among the 16; for other m the
- * last 4 of them differ. */
-void smr_groups_multiply(bool transposed, int m, int k, const double *a, int lda, int n_groups,
-                         const double *b, double *c, int ld);
+/* Groups of 16 columns that are worked on together; all arrays 64-byte aligned. */
+typedef struct {
+  int n_groups, ld;
+  double *x, *y; /* [ld x 16 n_groups] what goes in and may be used up, and what comes out */
+  double *work;  /* [32 x 16] */
+} smr_groups;
+
+/* y = a x or a' x, m rows (padded) from k rows, one product for each group. On padded shapes
+ * OpenBLAS gives a column the same bits wherever it stands among the 16; for other m the last 4 of
+ * them differ. */
+void smr_groups_multiply(const smr_groups *groups, bool transposed, int m, int k, const double *a,
+                         int lda);
 
 /* Q = H_0 H_1 … of `count` reflectors of length `rows` >= count, padded with zeros to multiples
  * of 8. Borrowed storage. */

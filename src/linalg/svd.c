@@ -147,13 +147,16 @@ smr_status smr_svd_create(const smr_grid *grid, smr_svd_method method, int64_t m
   smr_svd *svd = NULL;
   *out = NULL;
   smr_status status = allocate(grid, method, m, n, &svd);
-  if (status == SMR_OK) {
+  if (svd != NULL) {
     status = scan(m, n, a, ld, &svd->exponent);
   }
   if (status == SMR_OK && smr_fault("linalg.svd")) {
     status = smr_error_set(SMR_ERR_CONVERGENCE, "fault point linalg.svd");
   }
   SMR_TRY_DONE(smr_linalg_agree(grid->context, status));
+  if (svd == NULL) {
+    SMR_FAIL_DONE(SMR_ERR_INTERNAL, "an SVD was not allocated");
+  }
   SMR_TRY_DONE(is_for_grid(grid->context->size, m, n) ? smr_svd_factor_grid(svd, a, ld)
                                                       : factor_on_root(svd, a, ld));
   SMR_TRY_DONE(restore_scale(svd));

@@ -31,23 +31,17 @@ typedef struct {
   double *memory; /* [n_threads][x, y: ld x 16 batch; 32 x 16] */
 } product;
 
-/* A batch as a thread works on it: x is used up, y is the result. */
-typedef struct {
-  int n_groups, ld;
-  double *x, *y, *work;
-} columns;
-
-static void multiply(const columns *c, bool transposed, int m, int k, const double *a, int lda) {
-  smr_groups_multiply(transposed, smr_pad(m), k, a, lda, c->n_groups, c->x, c->y, c->ld);
+static void multiply(const smr_groups *c, bool transposed, int m, int k, const double *a, int lda) {
+  smr_groups_multiply(c, transposed, smr_pad(m), k, a, lda);
 }
 
-static void swap(columns *c) {
+static void swap(smr_groups *c) {
   double *x = c->x;
   c->x = c->y;
   c->y = x;
 }
 
-static void apply_bidiagonal(const product *p, columns *c) {
+static void apply_bidiagonal(const product *p, smr_groups *c) {
   const smr_svd *svd = p->svd;
   const smr_chain *chain = p->is_left ? &svd->qb : &svd->pb;
   const double *vectors = p->is_left ? svd->u : svd->vt;
@@ -72,7 +66,7 @@ static void apply_bidiagonal(const product *p, columns *c) {
   }
 }
 
-static void apply_explicit(const product *p, const columns *c) {
+static void apply_explicit(const product *p, const smr_groups *c) {
   const smr_svd *svd = p->svd;
   if (p->is_left) {
     multiply(c, p->is_project, p->n_out, p->n_in, svd->u, svd->ld_m);
@@ -82,7 +76,7 @@ static void apply_explicit(const product *p, const columns *c) {
 }
 
 /* Rows of x over the singular values of the scaled matrix; 0 where they are 0. */
-static void divide(const smr_svd *svd, const columns *c, double *x) {
+static void divide(const smr_svd *svd, const smr_groups *c, double *x) {
   for (int64_t j = 0; j < (int64_t)GROUP * c->n_groups; j++) {
     for (int i = 0; i < svd->n; i++) {
       double s = ldexp(svd->values[i], -svd->exponent);
@@ -92,7 +86,7 @@ static void divide(const smr_svd *svd, const columns *c, double *x) {
 }
 
 /* U = A V / S. */
-static void apply_gram(const product *p, columns *c) {
+static void apply_gram(const product *p, smr_groups *c) {
   const smr_svd *svd = p->svd;
   int m = svd->m;
   int n = svd->n;
@@ -119,11 +113,11 @@ static int64_t count_memory(const product *p) {
 static void apply_batch(const product *p, int thread, int64_t first_group, int n_groups) {
   int64_t length = (int64_t)p->ld * GROUP * n_groups;
   double *memory = p->memory + thread * count_memory(p);
-  columns c = {.n_groups = n_groups,
-               .ld = p->ld,
-               .x = memory,
-               .y = memory + length,
-               .work = memory + 2 * length};
+  smr_groups c = {.n_groups = n_groups,
+                  .ld = p->ld,
+                  .x = memory,
+                  .y = memory + length,
+                  .work = memory + 2 * length};
   int64_t first = first_group * GROUP;
   int64_t count = smr_int_min((int64_t)GROUP * n_groups, p->n_rhs - first);
   memset(memory, 0, (size_t)(2 * length) * sizeof *memory);
