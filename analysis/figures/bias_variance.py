@@ -126,6 +126,7 @@ def _draw_parts(axes: Axes, x: np.ndarray, table: Table, where: tuple) -> tuple[
         if name == "sum":
             line.set_linewidth(3.5)
         theory = table.theory[name][where]
+        theory = np.where(theory > 0, theory, np.nan)  # A bias of 0 has no place on the axis.
         if np.isfinite(theory).any():
             axes.plot(x, theory, **style.THEORY)
             has_theory = True

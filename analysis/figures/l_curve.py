@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,8 +22,27 @@ from analysis.results import (
 )
 
 RATIOS = (0.5, 1.0, 2.0)  # below, at and above the transition
-LABEL_OFFSET = np.array([0.06, 0.04])  # from a mark to the middle of its number, shares of the axes
+MARK_SIZE, CHARACTER_WIDTH = 0.016, 0.02  # shares of the axes
 DECADES_SHOWN = 3.5  # of the residual; with N_f > N_i it goes to 0, where nothing happens
+
+
+@dataclass(frozen=True)
+class Box:
+    """What a mark or a number covers, in shares of the axes."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def overlaps(self, other: Box) -> bool:
+        is_beside = abs(self.x - other.x) >= (self.width + other.width) / 2
+        return not is_beside and abs(self.y - other.y) < (self.height + other.height) / 2
+
+    @property
+    def is_inside(self) -> bool:
+        x, y = self.width / 2, self.height / 2
+        return x < self.x < 1 - x and y < self.y < 1 - y
 
 
 def needs(result: Result) -> str | None:
@@ -99,33 +120,34 @@ def _write_penalties(axes: Axes, curves: list[np.ndarray], penalties: list[np.nd
     """The penalty beside every other mark, on a side where it covers no mark and no number."""
     to_axes = axes.transData + axes.transAxes.inverted()
     decades = [_find_decades(p) for p in penalties]
-    marks = [c[:, list(d.values())].T for c, d in zip(curves, decades, strict=True) if d]
-    taken = list(to_axes.transform(np.concatenate(marks))) if marks else []
+    marks = [c[:, i] for c, d in zip(curves, decades, strict=True) for i in d.values()]
+    taken = [Box(*to_axes.transform(m), MARK_SIZE, MARK_SIZE) for m in marks]
     for curve, found in zip(curves, decades, strict=True):
         for decade in [d for d in found if d % 2 == 0]:
-            point = curve[:, found[decade]]
-            place = to_axes.transform(point)
-            side = next((s for s in (1, -1) if _is_free(place + s * LABEL_OFFSET, taken)), None)
-            if side is None:
+            x, y = curve[:, found[decade]]
+            text = style.format_number(10.0**decade)
+            boxes = {side: _place_text(*to_axes.transform((x, y)), text, side) for side in (1, -1)}
+            free = [s for s, b in boxes.items() if b.is_inside and not any(map(b.overlaps, taken))]
+            if not free:
                 continue
-            taken.append(place + side * LABEL_OFFSET)
+            taken.append(boxes[free[0]])
             axes.annotate(
-                style.format_number(10.0**decade),
-                (point[0], point[1]),
-                xytext=(3 * side, 2.5 * side),
+                text,
+                (x, y),
+                xytext=(3 * free[0], 2.5 * free[0]),
                 textcoords="offset points",
                 fontsize=6,
                 color="0.15",
-                ha="left" if side > 0 else "right",
-                va="bottom" if side > 0 else "top",
+                ha="left" if free[0] > 0 else "right",
+                va="bottom" if free[0] > 0 else "top",
             )
 
 
-def _is_free(middle: np.ndarray, taken: list[np.ndarray]) -> bool:
-    is_inside = 0.04 < middle[0] < 0.96 and 0.03 < middle[1] < 0.97
-    return is_inside and all(
-        abs(middle[0] - x) > 0.07 or abs(middle[1] - y) > 0.035 for x, y in taken
-    )
+def _place_text(x: float, y: float, text: str, side: int) -> Box:
+    """About where a number stands: right above its mark, or (side -1) left below."""
+    n = len(text) if "$" not in text else len(text.translate(str.maketrans("", "", "${}^"))) - 0.5
+    width = CHARACTER_WIDTH * n
+    return Box(x + side * (MARK_SIZE + width / 2), y + side * 0.03, width, 0.035)
 
 
 KIND = FigureKind("l_curve", "solution norm against residual norm along lambda", needs, draw)

@@ -397,20 +397,41 @@ typedef struct {
   double **x, **y, **predicted; /* per thread: [B x P], [B], [B x C] */
 } test_work;
 
+enum { LANES = 8 };
+
+/* Sums of one lambda over a block of rows, in eight fixed lanes so that the compiler may use
+ * vectors. */
+static void score_column(int64_t count, const double *y, const double *column, double offset,
+                         double *squares, double *right) {
+  double lane_squares[LANES] = {0}, lane_right[LANES] = {0};
+  int64_t whole = count - count % LANES;
+  for (int64_t i = 0; i < whole; i += LANES) {
+    for (int k = 0; k < LANES; ++k) {
+      double predicted = column[i + k] + offset;
+      double d = predicted - y[i + k];
+      lane_squares[k] += d * d;
+      lane_right[k] += (predicted > 0) == (y[i + k] > 0) ? 1.0 : 0.0;
+    }
+  }
+  for (int64_t i = whole; i < count; ++i) {
+    double predicted = column[i] + offset;
+    double d = predicted - y[i];
+    lane_squares[i - whole] += d * d;
+    lane_right[i - whole] += (predicted > 0) == (y[i] > 0) ? 1.0 : 0.0;
+  }
+  *squares = 0;
+  *right = 0;
+  for (int k = 0; k < LANES; ++k) {
+    *squares += lane_squares[k];
+    *right += lane_right[k];
+  }
+}
+
 static void score(const test_work *test, int64_t count, const double *y, const double *predicted,
                   const double *offsets, double *value) {
   const int64_t n_lambda = test->work->n_lambda;
   for (int64_t l = 0; l < n_lambda; ++l) {
-    const double *column = predicted + l * TEST_BLOCK;
-    double squares = 0, right = 0;
-    for (int64_t i = 0; i < count; ++i) {
-      double value_hat = column[i] + offsets[l];
-      double d = value_hat - y[i];
-      squares += d * d;
-      right += (value_hat > 0) == (y[i] > 0);
-    }
-    value[l] = squares;
-    value[n_lambda + l] = right;
+    score_column(count, y, predicted + l * TEST_BLOCK, offsets[l], &value[l], &value[n_lambda + l]);
   }
 }
 

@@ -60,7 +60,7 @@ smr_status smr_arena_alloc(smr_arena *arena, int64_t n, size_t item_bytes, const
 smr_status smr_arena_copy(smr_arena *arena, const char *text, size_t bytes, const char **out) {
   char *copy = NULL;
   SMR_TRY(smr_arena_alloc(arena, (int64_t)bytes + 1, 1, "a text of the job", &copy));
-  if (bytes > 0) {
+  if (copy != NULL && bytes > 0) {
     memcpy(copy, text, bytes);
   }
   *out = copy;

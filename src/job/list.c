@@ -160,7 +160,8 @@ static long double count_range(const recipe *r) {
   if (r->is_whole) {
     int128 width = (int128)r->integers[1] - r->integers[0];
     int128 step = r->integers[2];
-    return width != 0 && (width < 0) != (step < 0) ? 0 : (long double)(width / step + 1);
+    int128 n = width != 0 && (width < 0) != (step < 0) ? 0 : width / step + 1;
+    return (long double)n;
   }
   /* A last value within half a billionth of a step beyond the end is the end itself. */
   return floorl((r->reals[1] - r->reals[0]) / r->reals[2] + 0.5e-9L + 1);

@@ -351,7 +351,7 @@ smr_status smr_value_add_real(double value, smr_text *out) {
 
 smr_status smr_value_add_text(const smr_key *key, smr_value value, smr_text *out) {
   char digits[NUMBER_BYTES];
-  const char *text = digits;
+  const char *text = NULL;
   bool is_auto_allowed = (key->flags & SMR_KEY_OR_AUTO) != 0;
   switch (smr_value_get_type(key)) {
   case SMR_KEY_BOOL:

@@ -15,6 +15,7 @@ typedef long double wide;
 /* A source with a few ways to misbehave. Row i of X begins with the same numbers for every p. */
 typedef struct {
   int64_t n, p;
+  double constant;                                   /* the entries of the constant column */
   double column_offset;                              /* added to all of X */
   int64_t zero_column, constant_column, copy_column; /* -1: none; a copy is of column 0 */
   int64_t bad_row, bad_column;                       /* NaN there; column p is y */
@@ -39,7 +40,7 @@ static double get_entry(const fake *f, int64_t row, int64_t column, const double
     return 0.0;
   }
   if (column == f->constant_column) {
-    return 0.1;
+    return f->constant;
   }
   return random[column == f->copy_column ? 0 : column] + (column < f->p ? f->column_offset : 0.0);
 }
@@ -293,16 +294,20 @@ static void test_truth_shared(void **state) {
 
 /* A constant column is exactly zero after centring, in every block and combination. */
 static void test_constant_column(void **state) {
-  fake f = make(5001, 40);
+  const double constants[] = {0.1, 0.3, 1.0 / 3.0, 0.7e5, 1e-7 / 3.0, 123.456, -1e10 / 7.0};
   (void)state;
-  f.constant_column = 35;
-  smr_qr *qr = factor_on(test_world, f, true);
-  smr_qr_view v = smr_qr_get(qr);
-  assert_on_all(v.mean[35] == 0.1);
-  for (int64_t i = 0; i < v.n_used; i++) {
-    assert_true(v.r[35 * v.n_used + i] == 0.0);
+  for (size_t t = 0; t < sizeof constants / sizeof constants[0]; t++) {
+    fake f = make(3 * 1024 + 77 * (int64_t)(t + 1), 40);
+    f.constant_column = 35;
+    f.constant = constants[t];
+    smr_qr *qr = factor_on(test_world, f, true);
+    smr_qr_view v = smr_qr_get(qr);
+    assert_on_all(v.mean[35] == f.constant);
+    for (int64_t i = 0; i < v.n_used; i++) {
+      assert_true(v.r[35 * v.n_used + i] == 0.0);
+    }
+    smr_qr_destroy(&qr);
   }
-  smr_qr_destroy(&qr);
 }
 
 /* Zero and repeated columns: z beyond them is still the rest of y. */

@@ -1,7 +1,7 @@
 """Tests of the Python package `analysis` on result files made here by NumPy.
 
-Run by `python -m unittest tests.run.test_analysis`, or as a program (exit code 77 when a package is
-missing). The generator solves small teacher problems for real, so that theory and simulation in
+Run by `python -m unittest tests/run/test_analysis.py`, or as a program; exit code 77 when a package
+is missing. The generator solves small teacher problems for real, so that theory and simulation in
 the figures can be compared by eye; SIMMER_TEST_FIGURES=DIR keeps the figures there.
 """
 
@@ -31,10 +31,11 @@ try:
     import numpy as np
     import xarray as xr
 except ImportError as error:
-    if __name__ == "__main__":
-        print(f"skipped: {error} (pip install -r analysis/requirements.txt)")
-        sys.exit(77)
-    raise unittest.SkipTest(f"{error} (pip install -r analysis/requirements.txt)") from error
+    reason = f"skipped: {error} (pip install -r analysis/requirements.txt)"
+    if "discover" in sys.argv:
+        raise unittest.SkipTest(reason) from error
+    print(reason)
+    sys.exit(77)
 
 from analysis import __main__ as command_line
 from analysis import fetch_data, style
@@ -366,11 +367,6 @@ class Figures(ResultCase):
         data["features"] = ("instances", [10, 20, 30])
         self.assertEqual(self.plot(data), {"danger_zone", "l_curve", "bias_variance"})
 
-    def test_sizes_zipped_with_another_axis(self) -> None:
-        data = small().rename_dims(instances="noise").assign_coords(noise=("noise", [1, 2, 3, 4]))
-        data = data.reset_index("instances") if "instances" in data.xindexes else data
-        self.assertEqual(self.plot(data), {"danger_zone", "l_curve", "bias_variance"})
-
     def test_zipped_lambda(self) -> None:
         parts = [
             small().sel(instances=n, features=20, drop=True).isel({"lambda": i}, drop=True)
@@ -483,6 +479,17 @@ class Values(ResultCase):
             open_result(path, {"features": "31"})
         with self.assertRaisesRegex(ResultError, "no axis 'x'"):
             open_result(path, {"x": "31"})
+
+    def test_sizes_zipped_with_another_axis(self) -> None:
+        data = small().rename_dims(instances="noise").assign_coords(noise=("noise", [1, 2, 3, 4]))
+        data = data.reset_index("instances") if "instances" in data.xindexes else data
+        result = open_result(self.write(data))
+        self.assertEqual(result.fixed, ())
+        sweep = get_sweep(result.data)
+        self.assertEqual(sweep.varied, ("instances",))
+        self.assertEqual(sweep.data["instances"].values.tolist(), [40, 20, 15, 10])
+        self.assertEqual(sweep.data["noise"].values.tolist(), [4, 3, 2, 1])
+        result.close()
 
     def test_unfinished_units_are_counted(self) -> None:
         data = small().copy(deep=True)

@@ -39,6 +39,10 @@ static void test_reals(void **state) {
   check_lambda("{linspace: [7, 9, 1]}", 1, (double[]){7});
   check_lambda("{logspace: [1e-3, 1e3, 7]}", 7, (double[]){1e-3, 1e-2, 1e-1, 1, 10, 100, 1000});
   check_lambda("{logspace: [8, 0.5, 5]}", 5, (double[]){8, 4, 2, 1, 0.5});
+  /* 15 digits: without rounding the second would be 1.1892071150027211. */
+  check_lambda("{logspace: [1, 2, 5]}", 5,
+               (double[]){1, 1.18920711500272, 1.4142135623731, 1.68179283050743, 2});
+  check_lambda("{linspace: [0, 1, 4]}", 4, (double[]){0, 0.333333333333333, 0.666666666666667, 1});
   check_lambda("{count: 3}", 3, (double[]){0, 1, 2});
 }
 

@@ -101,7 +101,7 @@ static void test_refused_values(void **state) {
       {"data.noise: 0x10", "not '0x10'"},
       {"data.noise: 1e", "not '1e'"},
       {"data.noise: .", "not '.'"},
-      {"data.noise: '1'", "not '1'"},
+      {"data.noise: '1'", "5:13: data.noise must be a number >= 0, not '1'"},
       {"data.noise: true", "not 'true'"},
       {"data.noise:", "5:1: data.noise has no value"},
       {"data.noise: ~", "data.noise has no value"},
