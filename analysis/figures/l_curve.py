@@ -22,13 +22,13 @@ from analysis.results import (
 )
 
 RATIOS = (0.5, 1.0, 2.0)  # below, at and above the transition
-MARK_SIZE, CHARACTER_WIDTH = 0.016, 0.02  # shares of the axes
+LINE_SIZE, MARK_SIZE, CHARACTER_WIDTH = 0.008, 0.016, 0.02  # shares of the axes
 DECADES_SHOWN = 3.5  # of the residual; with N_f > N_i it goes to 0, where nothing happens
 
 
 @dataclass(frozen=True)
 class Box:
-    """What a mark or a number covers, in shares of the axes."""
+    """What a piece of a line or a number covers, in shares of the axes."""
 
     x: float
     y: float
@@ -117,11 +117,10 @@ def _draw_curve(axes: Axes, points: np.ndarray, lambdas: np.ndarray, look: style
 
 
 def _write_penalties(axes: Axes, curves: list[np.ndarray], penalties: list[np.ndarray]) -> None:
-    """The penalty beside every other mark, on a side where it covers no mark and no number."""
+    """The penalty beside every other mark, on a side where it covers no line and no number."""
     to_axes = axes.transData + axes.transAxes.inverted()
     decades = [_find_decades(p) for p in penalties]
-    marks = [c[:, i] for c, d in zip(curves, decades, strict=True) for i in d.values()]
-    taken = [Box(*to_axes.transform(m), MARK_SIZE, MARK_SIZE) for m in marks]
+    taken = [box for curve in curves for box in _cover_line(to_axes.transform(curve.T))]
     for curve, found in zip(curves, decades, strict=True):
         for decade in [d for d in found if d % 2 == 0]:
             x, y = curve[:, found[decade]]
@@ -141,6 +140,14 @@ def _write_penalties(axes: Axes, curves: list[np.ndarray], penalties: list[np.nd
                 ha="left" if free[0] > 0 else "right",
                 va="bottom" if free[0] > 0 else "top",
             )
+
+
+def _cover_line(points: np.ndarray) -> list[Box]:
+    """Small boxes along a line through points [n, 2]."""
+    n = len(points)
+    steps = np.linspace(0, n - 1, 20 * n)
+    x, y = (np.interp(steps, np.arange(n), points[:, d]) for d in (0, 1))
+    return [Box(a, b, LINE_SIZE, LINE_SIZE) for a, b in zip(x, y, strict=True)]
 
 
 def _place_text(x: float, y: float, text: str, side: int) -> Box:

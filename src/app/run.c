@@ -188,6 +188,7 @@ static smr_status load_folder(run_work *run) {
   smr_status status = SMR_OK;
   SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));
   smr_units_load(run->units, ledger);
+  smr_units_retry_memory(run->units, ledger);
   for (int64_t cell = 0; cell < run->units->n_cells; ++cell) {
     const smr_ledger_entry *entry = smr_ledger_find(ledger, run->units->hashes[cell]);
     if (entry != NULL && run->units->status[cell] == SMR_UNIT_PENDING) {

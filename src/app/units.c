@@ -214,11 +214,16 @@ void smr_units_load(smr_units *units, const smr_ledger *ledger) {
       continue;
     }
     const smr_ledger_entry *entry = smr_ledger_find(ledger, units->hashes[cell]);
-    smr_unit_status status = entry != NULL ? entry->status : SMR_UNIT_PENDING;
-    if (status == SMR_UNIT_FAILED && entry->cause == SMR_ERR_MEMORY) {
-      status = SMR_UNIT_PENDING;
+    units->status[cell] = (uint8_t)(entry != NULL ? entry->status : SMR_UNIT_PENDING);
+  }
+}
+
+void smr_units_retry_memory(smr_units *units, const smr_ledger *ledger) {
+  for (int64_t cell = 0; cell < units->n_cells; ++cell) {
+    const smr_ledger_entry *entry = smr_ledger_find(ledger, units->hashes[cell]);
+    if (units->status[cell] == SMR_UNIT_FAILED && entry != NULL && entry->cause == SMR_ERR_MEMORY) {
+      units->status[cell] = SMR_UNIT_PENDING;
     }
-    units->status[cell] = (uint8_t)status;
   }
 }
 

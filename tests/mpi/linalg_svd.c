@@ -167,14 +167,16 @@ static void check_matrix(int64_t m, int64_t n, const double *a) {
     smr_svd *svd = create(methods[i], m, n, a);
     const double *s = smr_svd_get_values(svd);
     bool is_gram = methods[i] == SMR_SVD_GRAM;
+    int64_t n_bad = 0;
     if (i == 0) {
       memcpy(values, s, (size_t)k * sizeof *s);
     }
     for (int64_t j = 0; j < k; j++) {
       /* Gram: the square root of round-off in the eigenvalues. */
-      assert_on_all(fabs(s[j] - values[j]) <=
-                    (is_gram ? 1e-7 : 1e-14 * sqrt((double)(m + n))) * values[0]);
+      n_bad +=
+          !(fabs(s[j] - values[j]) <= (is_gram ? 1e-7 : 1e-14 * sqrt((double)(m + n))) * values[0]);
     }
+    assert_on_all(n_bad == 0);
     check_factors(svd, m, n, a, !is_gram);
     check_right(svd, n, b);
     smr_svd_destroy(&svd);

@@ -1,0 +1,69 @@
+"""Every fault point on every rank: the run ends cleanly on all ranks in time, and a resume gives the undisturbed bits.
+
+usage: test_faults.py [site ...]
+"""
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "run"))
+from support import SOURCE, check, finish, folder, run, same  # noqa: E402
+
+RANKS = 3
+TEACHER = """
+name: faults
+experiment: ridge
+data: {source: teacher, features: [3, 9], noise: 0.5, test_instances: 600}
+ridge: {lambda: [0, 0.1], intercept: false}
+sweep: {data.instances: [5, 9, 1100], replicate: {count: 6}}
+run: {flush_interval: 0}
+"""
+TABLE = TEACHER.replace("source: teacher", "source: csv, file: data.csv").replace("test_instances: 600", "test_instances: 5") \
+    .replace("[5, 9, 1100]", "[5, 9]")
+SHARED = TEACHER.replace("run: {", "run: {ranks_per_unit: 2, ")
+
+
+def find_sites() -> list[str]:
+    """All fault points in the sources."""
+    text = "".join(p.read_text() for p in sorted((SOURCE / "src").rglob("*.c")))
+    return sorted(set(re.findall(r'smr_fault\("([a-z._0-9]+)"\)', text)))
+
+
+def inject(where: Path, name: str, whole: Path, site: str) -> int:
+    """Runs with the fault on each rank in turn; returns how often it struck."""
+    struck = 0
+    for rank in range(RANKS):
+        for count in (1, 3):
+            what = f"{name}: {site}:{rank}:{count}"
+            out = where / f"{name}-{site}-{rank}-{count}"
+            job = where / f"{name}.yaml"
+            done = run(["run", job, "-o", out, "-q", "--data", where], RANKS, timeout=60, SIMMER_FAULT=f"{site}:{rank}:{count}")
+            check(done.returncode in (0, 1, 2, 3), f"{what}: exit code {done.returncode}: {done.stderr}")
+            errors = [line for line in done.stderr.splitlines() if line.startswith("simmer: error:")]
+            check(done.returncode not in (1, 2) or len(errors) == 1, f"{what}: {len(errors)} error lines: {done.stderr}")
+            struck += done.returncode != 0
+            if done.returncode == 3:
+                # A failed unit stays failed: that is its result. Start over, without the fault.
+                done = run(["run", job, "-o", out, "-q", "--data", where, "--fresh"], RANKS)
+            else:
+                done = run(["run", job, "-o", out, "-q", "--data", where], RANKS)
+            check(done.returncode == 0, f"{what}: the resume ended with {done.returncode}: {done.stderr}")
+            same(whole, out / "results.h5", f"{what}: after a resume")
+    return struck
+
+
+with folder() as name:
+    where = Path(name)
+    (where / "data.csv").write_text("".join(",".join(str((i * k * k + k) % 11 / 3) for k in range(1, 11)) + "\n" for i in range(20)))
+    jobs = {"teacher": TEACHER, "table": TABLE, "shared": SHARED}
+    wholes = {}
+    for job, text in jobs.items():
+        (where / f"{job}.yaml").write_text(text)
+        done = run(["run", where / f"{job}.yaml", "-o", where / job, "-q", "--data", where], RANKS)
+        check(done.returncode == 0, f"{job}: {done.returncode} {done.stderr}")
+        wholes[job] = where / job / "results.h5"
+    for site in sys.argv[1:] or find_sites():
+        struck = {job: inject(where, job, wholes[job], site) for job in jobs
+                  if job == "teacher" or site.split(".")[0] in ("linalg", "comm", "data", "memory")}
+        print(f"{site:24s} ended a run {sum(struck.values())} times", flush=True)
+finish()

@@ -1,0 +1,5 @@
+# Fault points and kills; needs a build with SIMMER_FAULTS.
+if(SIMMER_FAULTS)
+  simmer_add_ctest(fault.points LABELS fault TIMEOUT 900 PROCESSORS 2
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/fault/test_faults.py)
+endif()
