@@ -397,34 +397,20 @@ typedef struct {
   double **x, **y, **predicted; /* per thread: [B x P], [B], [B x C] */
 } test_work;
 
-enum { LANES = 8 };
-
-/* Sums of one lambda over a block of rows, in eight fixed lanes so that the compiler may use
- * vectors. */
+/* Sums of one lambda over a block of rows. The order of a vectorized sum is fixed by the build:
+ * columns are aligned. */
 static void score_column(int64_t count, const double *y, const double *column, double offset,
-                         double *squares, double *right) {
-  double lane_squares[LANES] = {0}, lane_right[LANES] = {0};
-  int64_t whole = count - count % LANES;
-  for (int64_t i = 0; i < whole; i += LANES) {
-    for (int k = 0; k < LANES; ++k) {
-      double predicted = column[i + k] + offset;
-      double d = predicted - y[i + k];
-      lane_squares[k] += d * d;
-      lane_right[k] += (predicted > 0) == (y[i + k] > 0) ? 1.0 : 0.0;
-    }
-  }
-  for (int64_t i = whole; i < count; ++i) {
+                         double *squares_out, double *right_out) {
+  double squares = 0, right = 0;
+#pragma omp simd reduction(+ : squares, right)
+  for (int64_t i = 0; i < count; ++i) {
     double predicted = column[i] + offset;
     double d = predicted - y[i];
-    lane_squares[i - whole] += d * d;
-    lane_right[i - whole] += (predicted > 0) == (y[i] > 0) ? 1.0 : 0.0;
+    squares += d * d;
+    right += (predicted > 0) == (y[i] > 0) ? 1.0 : 0.0;
   }
-  *squares = 0;
-  *right = 0;
-  for (int k = 0; k < LANES; ++k) {
-    *squares += lane_squares[k];
-    *right += lane_right[k];
-  }
+  *squares_out = squares;
+  *right_out = right;
 }
 
 static void score(const test_work *test, int64_t count, const double *y, const double *predicted,
