@@ -93,6 +93,10 @@ static smr_status load_cell(collector *c, int64_t cell, int64_t at) {
   }
   const cached_part *part = NULL;
   SMR_TRY(load_part(c, entry->part, &part));
+  if (part->records == NULL || entry->row >= part->n_rows) {
+    SMR_FAIL(SMR_ERR_CORRUPT, "part %s lacks a unit that its journal promises",
+             smr_ledger_get_part_name(c->ledger, entry->part));
+  }
   memcpy(record, part->records + entry->row * c->record_length,
          (size_t)c->record_length * sizeof(double));
   return SMR_OK;

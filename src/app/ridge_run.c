@@ -506,7 +506,7 @@ static smr_status run_test(const unit_work *work, bool is_classification) {
                           .leaf = test_leaf,
                           .combine = test_combine};
   SMR_TRY_DONE(smr_reduce_run(work->unit->group, &tree, value));
-  if (test.n_test > 0) {
+  if (test.n_test > 0 && value != NULL) {
     put_test(&test, value);
   }
 done:

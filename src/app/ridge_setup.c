@@ -140,7 +140,7 @@ static void check_cell(const smr_job *job, const smr_ridge_config *config,
 
 smr_status smr_ridge_check(const smr_job *job, const char *data_folder, smr_text *report) {
   smr_data_config known[MOST_SOURCES];
-  smr_data_shape shapes[MOST_SOURCES];
+  smr_data_shape shapes[MOST_SOURCES] = {{0}};
   int64_t n = 0;
   SMR_TRY(list_sources(job, known, &n));
   smr_status verdict = SMR_OK;

@@ -1,5 +1,5 @@
-/* compare A B: exit 0 when two result files agree bit for bit in all datasets but measured times, else 1 with the first
- * difference. */
+/* compare A B: exit 0 when two result files agree bit for bit in all datasets but measured times,
+ * else 1 with the first difference. */
 #include <stdio.h>
 
 #include "simmer/store/results.h"
