@@ -16,7 +16,7 @@ name: kill
 experiment: ridge
 data: {source: teacher, features: [10, 30, 60, 90], noise: 0.5, test_instances: 300}
 ridge: {lambda: {logspace: [1e-6, 100, 30]}, intercept: false}
-sweep: {data.instances: [20, 60, 100, 400, 1000], replicate: {count: 120}}
+sweep: {data.instances: [20, 60, 100, 400, 1000], replicate: {count: 60}}
 run: {flush_interval: 0.2}
 """
 
