@@ -66,11 +66,12 @@ static double predict_wall(const plan_work *plan, int64_t n_ranks) {
   return fmax(plan->core_seconds / (double)n_ranks, plan->longest_unit_s) + 1;
 }
 
-/* More ranks than this would wait for the longest unit. */
+/* More groups than this would wait for the longest unit. */
 static int64_t most_useful_ranks(const plan_work *plan) {
-  double groups = fmax(1, floor(plan->core_seconds / fmax(plan->longest_unit_s, 1e-9)));
-  double most = (double)plan->units->n_ordered * plan->units->most_ranks;
-  return (int64_t)fmin(fmax(groups, plan->units->most_ranks), most);
+  const int64_t ranks = plan->units->most_ranks;
+  double groups = floor(plan->core_seconds / fmax(plan->longest_unit_s * (double)ranks, 1e-9));
+  groups = fmin(fmax(groups, 1), (double)plan->units->n_ordered);
+  return (int64_t)groups * ranks;
 }
 
 static void print_axes(const smr_job *job) {

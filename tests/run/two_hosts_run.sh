@@ -1,0 +1,29 @@
+#!/bin/bash
+# A sweep on two simulated hosts gives the bits of one rank. Exit code 77 where the machine has no namespaces.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+build=${SIMMER_BUILD:?}
+if [[ -z ${SIMMER_HOSTS_FOLDER:-} ]]; then
+  exec "$here/netns_hosts.sh" 2 "$here/two_hosts_run.sh"
+fi
+where=$(mktemp -d)
+trap 'rm -rf "$where"' EXIT
+for i in $(seq 60); do echo "$i,$((i * i % 17)),$((i * 7 % 13)),$((i % 2))"; done > "$where/data.csv"
+cat > "$where/job.yaml" <<'YAML'
+name: hosts
+experiment: ridge
+data: {source: csv, file: data.csv, features: [1, 2, 3]}
+ridge: {lambda: [1e-3, 1]}
+sweep: {data.instances: [5, 30], replicate: {count: 40}}
+YAML
+"$build/bin/simmer" run "$where/job.yaml" -q -o "$where/one" --data "$where"
+"${SIMMER_MPIEXEC:-mpirun}" -q -n 4 --host mpi1:2,mpi2:2 "$build/bin/simmer" run "$where/job.yaml" -q -o "$where/two" --data "$where"
+"$build/tests/compare" "$where/one/results.h5" "$where/two/results.h5"
+grep -q 'mpi1 mpi2' "$where/two/log/runs.log"
+# Two ranks of one unit on different hosts.
+for n in 2 4; do
+  "${SIMMER_MPIEXEC:-mpirun}" -q -n $n --map-by node --host mpi1:2,mpi2:2 "$build/bin/simmer" run "$where/job.yaml" -q \
+    -s run.ranks_per_unit=2 -o "$where/shared$n" --data "$where"
+done
+"$build/tests/compare" "$where/shared2/results.h5" "$where/shared4/results.h5"
+echo "two hosts give the same bits"
