@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -159,10 +161,21 @@ static smr_status get_parent(char buffer[SMR_PATH_BYTES], const char *path) {
   return SMR_OK;
 }
 
+const char *smr_file_make_unique(char text[SMR_UNIQUE_BYTES]) {
+  uint64_t bits = 0;
+  if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits) {
+    bits = 0; /* the process number still tells processes of one host apart */
+  }
+  snprintf(text, SMR_UNIQUE_BYTES, "%ld.%016" PRIx64, (long)getpid(), bits);
+  return text;
+}
+
 smr_status smr_file_write(const char *path, const void *data, size_t bytes) {
   char temporary[SMR_PATH_BYTES];
   char folder[SMR_PATH_BYTES];
-  int length = snprintf(temporary, sizeof temporary, "%s.tmp.%ld", path, (long)getpid());
+  char unique[SMR_UNIQUE_BYTES];
+  int length =
+      snprintf(temporary, sizeof temporary, "%s.tmp.%s", path, smr_file_make_unique(unique));
   if (length < 0 || (size_t)length >= sizeof temporary) {
     SMR_FAIL(SMR_ERR_LIMIT, "the path %.60s... is too long", path);
   }

@@ -277,8 +277,9 @@ static smr_status allocate_blocks(smr_results *r) {
 }
 
 static smr_status set_paths(smr_results *r, const char *folder) {
+  char unique[SMR_UNIQUE_BYTES];
   char name[64];
-  snprintf(name, sizeof name, "results.h5.tmp.%ld", (long)getpid());
+  snprintf(name, sizeof name, "results.h5.tmp.%s", smr_file_make_unique(unique));
   SMR_TRY(smr_file_join(r->path, folder, "results.h5"));
   SMR_TRY(smr_file_join(r->temporary, folder, name));
   memcpy(r->folder, folder, strlen(folder) + 1); /* shorter than the paths that fitted */

@@ -12,10 +12,14 @@
  * what is accepted (after gunzipping): SMR_ERR_LIMIT beyond it. */
 smr_status smr_file_read(const char *path, int64_t max_bytes, char **data,
                          size_t *bytes) SMR_NODISCARD;
-/* path.tmp.<pid>, write, fsync, rename, fsync of the folder: after a kill there is the old file or
- * the new one. SMR_ERR_FULL for ENOSPC and EDQUOT, SMR_ERR_IO else; the temporary is removed on
+/* path.tmp.<unique>, write, fsync, rename, fsync of the folder: after a kill there is the old file
+ * or the new one. SMR_ERR_FULL for ENOSPC and EDQUOT, SMR_ERR_IO else; the temporary is removed on
  * failure. */
 smr_status smr_file_write(const char *path, const void *data, size_t bytes) SMR_NODISCARD;
+/* Process number and random digits: processes of different hosts never choose the same temporary
+ * name. Returns text. */
+enum { SMR_UNIQUE_BYTES = 40 };
+const char *smr_file_make_unique(char text[SMR_UNIQUE_BYTES]);
 /* mkdir -p. */
 smr_status smr_file_make_folder(const char *path) SMR_NODISCARD;
 int smr_file_exists(const char *path);
