@@ -84,7 +84,7 @@ static int add_axis_dimension(const smr_job *job, const char *key, int *count,
     return -1;
   }
   const smr_axis *axis = smr_job_get_axis(job, index);
-  dimensions[*count] = (smr_inner_dimension){axis->name, axis->n};
+  dimensions[*count] = (smr_inner_dimension){axis->name, axis->n, false};
   return (*count)++;
 }
 
@@ -106,7 +106,7 @@ static inner_dimensions make_dimensions(const smr_job *job, smr_inner_dimension 
   inner_dimensions inner = {-1, -1, -1, 0};
   inner.features = add_axis_dimension(job, "data.features", &inner.count, dimensions);
   inner.lambda = add_axis_dimension(job, "ridge.lambda", &inner.count, dimensions);
-  dimensions[inner.count] = (smr_inner_dimension){"mode", count_modes(job)};
+  dimensions[inner.count] = (smr_inner_dimension){"mode", count_modes(job), true};
   inner.mode = inner.count++;
   return inner;
 }

@@ -1,6 +1,7 @@
 /* Records to the bytes of a part file and back. */
 #include "part.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -209,10 +210,49 @@ static smr_status check_output_count(smr_arrays *file, const char *name, const s
   return SMR_OK;
 }
 
+/* Runs of `from` numbers become runs of `to`: cut, or padded with NaN. */
+static void refit(const double *source, int64_t n_runs, int64_t from, int64_t to, double *out) {
+  for (int64_t run = 0; run < n_runs; run++) {
+    for (int64_t i = 0; i < to; i++) {
+      out[run * to + i] = i < from ? source[run * from + i] : (double)NAN;
+    }
+  }
+}
+
+/* An output whose last dimension is ragged, from a job whose longest unit was another. */
+static smr_status read_ragged(smr_arrays *file, const char *name, smr_array expected,
+                              int64_t n_rows, double *column) {
+  smr_array found;
+  double *source = NULL;
+  const int last = expected.n_dimensions - 1;
+  const int64_t wanted = expected.shape[last];
+  SMR_TRY(as_damage(smr_arrays_inspect(file, expected.name, &found)));
+  const int64_t length = found.n_dimensions == expected.n_dimensions ? found.shape[last] : wanted;
+  expected.shape[last] = length;
+  SMR_TRY(check_array(file, name, &expected));
+  int64_t n_runs = 1;
+  for (int d = 0; d < last; d++) {
+    n_runs *= expected.shape[d];
+  }
+  SMR_TRY(smr_memory_alloc(n_runs, (size_t)length * sizeof *source, "a column of a part",
+                           (void *)&source));
+  smr_status status = as_damage(smr_arrays_read(file, expected.name, SMR_F64, 0, n_rows, source));
+  if (status == SMR_OK) {
+    refit(source, n_runs, length, wanted, column);
+  }
+  smr_memory_free(source);
+  return status;
+}
+
 /* One output of all rows into the records, through `column`. */
 static smr_status read_output(smr_arrays *file, const char *name, const smr_schema *schema,
                               int64_t index, int64_t n_rows, double *column) {
   const smr_array expected = describe_output(schema, index, n_rows);
+  const smr_output *output = &schema->outputs[index];
+  const int last = output->n_dimensions - 1;
+  if (last >= 0 && schema->dimensions[output->dimensions[last]].is_ragged) {
+    return read_ragged(file, name, expected, n_rows, column);
+  }
   SMR_TRY(check_array(file, name, &expected));
   return as_damage(smr_arrays_read(file, expected.name, SMR_F64, 0, n_rows, column));
 }

@@ -56,6 +56,21 @@ def test_extended(where: Path) -> None:
             check(not wrong, f"{name}: {len(wrong)} of {len(before)} old cells changed, first {wrong[:1]}")
 
 
+def test_grown_zip(where: Path) -> None:
+    """A larger N_f in a zip makes records longer; units that are finished keep theirs."""
+    job, out = where / "zip.yaml", where / "zip"
+    job.write_text("name: zip\nexperiment: ridge\ndata: {source: teacher, test_instances: 20}\n"
+                   "ridge: {lambda: [0.1, 1]}\nsweep: {replicate: {count: 2}}\n")
+    zips = ["{data.instances: [5, 9], data.features: [4, 6]}", "{data.instances: [5, 9, 20], data.features: [4, 6, 12]}"]
+    for which in (zips[0], zips[1], zips[0]):
+        done = run(["run", job, "-o", out, "-q", "-s", f"sweep.zip=[{which}]"])
+        check(done.returncode == 0, f"grown zip: {done.returncode} {done.stderr}")
+    done = run(["run", job, "-o", where / "zip-fresh", "-q", "-s", f"sweep.zip=[{zips[0]}]"])
+    same(where / "zip-fresh" / "results.h5", out / "results.h5", "a zip that grew and shrank")
+    log = list((out / "journal").glob("*.log"))
+    check(len(log) == 2, f"finished units are computed once: {len(log)} journals")
+
+
 def test_two_jobs(where: Path) -> None:
     """Independent starts share one folder and one queue."""
     job, out = where / "rows.yaml", where / "shared"
@@ -70,5 +85,6 @@ with folder() as name:
     where = Path(name)
     test_ranks(where)
     test_extended(where)
+    test_grown_zip(where)
     test_two_jobs(where)
 finish()

@@ -57,7 +57,7 @@ static void test_round_trip(void **state) {
 /* Outputs without numbers, and a job without outputs. */
 static void test_empty_records(void **state) {
   (void)state;
-  static const smr_inner_dimension none[] = {{"mode", 0}};
+  static const smr_inner_dimension none[] = {{"mode", 0, false}};
   static const smr_output outputs[] = {{.name = "a", .n_dimensions = 1, .dimensions = {0}},
                                        {.name = "b"}};
   static const smr_schema schemas[] = {{1, none, 2, outputs}, {1, none, 1, outputs}, {0}};

@@ -8,7 +8,7 @@
 
 enum { FRAME_DOUBLES = 1 + 3 + 6 };
 
-static const smr_inner_dimension frame_dimensions[] = {{"lambda", 3}, {"mode", 2}};
+static const smr_inner_dimension frame_dimensions[] = {{"lambda", 3, false}, {"mode", 2, false}};
 static const smr_output frame_outputs[] = {
     {.name = "risk", .unit = "1", .meaning = "risk on new data"},
     {.name = "lambda", .n_dimensions = 1, .dimensions = {0}},

@@ -330,7 +330,7 @@ static void test_verify(void **state) {
 /* A part of another job's shape, of other outputs, or of other units than its journal says. */
 static void test_other_schema(void **state) {
   (void)state;
-  static const smr_inner_dimension longer[] = {{"lambda", 4}, {"mode", 2}};
+  static const smr_inner_dimension longer[] = {{"lambda", 4, false}, {"mode", 2, false}};
   static const smr_output renamed[] = {
       {.name = "loss"},
       {.name = "lambda", .n_dimensions = 1, .dimensions = {0}},

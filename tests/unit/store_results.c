@@ -22,7 +22,7 @@ static int64_t instances[I] = {10, 20, 30};
 static int64_t features[I] = {5, 6, 7};
 static double lambda[L] = {0.001, 0.01, 0.1, 1};
 
-static const smr_inner_dimension inner[] = {{"lambda", L}, {"mode", M}};
+static const smr_inner_dimension inner[] = {{"lambda", L, false}, {"mode", M, false}};
 static const smr_output outputs[] = {
     {.name = "risk", .unit = "1", .meaning = "risk", .n_dimensions = 1, .dimensions = {0}},
     {.name = "best", .unit = "1"},

@@ -5,7 +5,8 @@
 
 #include "simmer/store/schema.h"
 
-static const smr_inner_dimension dimensions[] = {{"lambda", 5}, {"mode", 3}, {"none", 0}};
+static const smr_inner_dimension dimensions[] = {
+    {"lambda", 5, false}, {"mode", 3, false}, {"none", 0, false}};
 static const smr_output outputs[] = {
     {.name = "risk", .n_dimensions = 1, .dimensions = {0}},
     {.name = "best"},
@@ -31,7 +32,8 @@ static void test_lengths(void **state) {
 
 static void test_limits(void **state) {
   (void)state;
-  const smr_inner_dimension huge[] = {{"a", INT64_C(1) << 31}, {"b", INT64_C(1) << 30}};
+  const smr_inner_dimension huge[] = {{"a", INT64_C(1) << 31, false},
+                                      {"b", INT64_C(1) << 30, false}};
   smr_output output = {.name = "x", .n_dimensions = 2, .dimensions = {0, 1}};
   const smr_schema schema = {2, huge, 1, &output};
   int64_t n = 0;

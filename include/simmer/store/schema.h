@@ -16,6 +16,8 @@ enum { SMR_OUTPUT_DIMENSIONS = 3 };
 typedef struct {
   const char *name; /* "lambda", "mode", "features" */
   int64_t n;
+  bool is_ragged; /* padded with NaN to the longest unit of a job: records of a smaller grid are
+                     shorter. Only as the last dimension of an output. */
 } smr_inner_dimension;
 
 typedef struct {
