@@ -8,7 +8,8 @@
 #include "simmer/base/memory.h"
 #include "svd_private.h"
 
-enum { MIN_SHARED = 256, ALIGN_DOUBLES = 8 };
+/* Compact vectors cost less to make and to send, but more to apply. */
+enum { MIN_SHARED = 256, MIN_COMPACT = 256, ALIGN_DOUBLES = 8 };
 
 /* Beyond these magnitudes squares could leave the range of a double. */
 static const double smallest_norm = 1e-100;
@@ -39,7 +40,11 @@ static void lay_out(smr_svd *svd) {
   int64_t n = svd->ld_n;
   svd->n_doubles = 0;
   svd->values = take(svd, n);
-  svd->vt = take(svd, n * n);
+  if (svd->is_compact) {
+    smr_compact_place(svd->n, take(svd, smr_compact_count_doubles(svd->n)), &svd->compact);
+  } else {
+    svd->vt = take(svd, n * n);
+  }
   if (svd->method == SMR_SVD_GRAM) {
     svd->a = take(svd, m * n);
     return;
@@ -48,7 +53,9 @@ static void lay_out(smr_svd *svd) {
     svd->u = take(svd, m * n);
     return;
   }
-  svd->u = take(svd, n * n);
+  if (!svd->is_compact) {
+    svd->u = take(svd, n * n);
+  }
   if (svd->has_qr) {
     take_chain(svd, &svd->q0, svd->m, svd->n);
   }
@@ -69,6 +76,14 @@ static smr_status prepare(const smr_grid *grid, smr_svd_method method, int64_t m
   svd->ld_m = smr_pad(svd->m);
   svd->ld_n = smr_pad(svd->n);
   svd->has_qr = 5 * (int64_t)svd->m >= 6 * (int64_t)svd->n && svd->m > svd->n;
+  svd->is_compact = svd->method == SMR_SVD_BIDIAGONAL && svd->n >= MIN_COMPACT;
+  return SMR_OK;
+}
+
+static smr_status allocate_storage(smr_svd *svd) {
+  lay_out(svd);
+  SMR_TRY(smr_memory_alloc(svd->n_doubles, sizeof(double), "factors of the SVD", &svd->storage));
+  lay_out(svd);
   return SMR_OK;
 }
 
@@ -78,14 +93,12 @@ static smr_status allocate(const smr_grid *grid, smr_svd_method method, int64_t 
   SMR_TRY(smr_memory_alloc(1, sizeof *svd, "SVD", &svd));
   smr_status status = prepare(grid, method, m, n, svd);
   if (status == SMR_OK) {
-    lay_out(svd);
-    status = smr_memory_alloc(svd->n_doubles, sizeof(double), "factors of the SVD", &svd->storage);
+    status = allocate_storage(svd);
   }
   if (status != SMR_OK) {
     smr_memory_free(svd);
     return status;
   }
-  lay_out(svd);
   *out = svd;
   return SMR_OK;
 }
@@ -142,6 +155,22 @@ static smr_status factor_on_root(smr_svd *svd, const double *a, int64_t ld) {
   return status;
 }
 
+static smr_status factor(smr_svd *svd, const double *a, int64_t ld) {
+  return is_for_grid(svd->grid->context->size, svd->m, svd->n) ? smr_svd_factor_grid(svd, a, ld)
+                                                               : factor_on_root(svd, a, ld);
+}
+
+/* Again with dense vectors of the bidiagonal, for the rare matrix on which the compact form fails.
+ * Collective. */
+static smr_status factor_again(smr_svd *svd, const double *a, int64_t ld) {
+  smr_error_clear();
+  smr_memory_free(svd->storage);
+  svd->storage = NULL;
+  svd->is_compact = false;
+  SMR_TRY(smr_linalg_agree(svd->grid->context, allocate_storage(svd)));
+  return factor(svd, a, ld);
+}
+
 smr_status smr_svd_create(const smr_grid *grid, smr_svd_method method, int64_t m, int64_t n,
                           const double *a, int64_t ld, smr_svd **out) {
   smr_svd *svd = NULL;
@@ -157,8 +186,11 @@ smr_status smr_svd_create(const smr_grid *grid, smr_svd_method method, int64_t m
   if (svd == NULL) {
     SMR_FAIL_DONE(SMR_ERR_INTERNAL, "an SVD was not allocated");
   }
-  SMR_TRY_DONE(is_for_grid(grid->context->size, m, n) ? smr_svd_factor_grid(svd, a, ld)
-                                                      : factor_on_root(svd, a, ld));
+  status = factor(svd, a, ld);
+  if (svd->is_compact && status == SMR_ERR_CONVERGENCE) {
+    status = factor_again(svd, a, ld);
+  }
+  SMR_TRY_DONE(status);
   SMR_TRY_DONE(restore_scale(svd));
   *out = svd;
   svd = NULL;
@@ -191,7 +223,8 @@ int64_t smr_svd_count_bytes(int64_t m, int64_t n, int n_ranks) {
     return INT64_MAX;
   }
   lay_out(&svd);
-  int64_t bidiagonal = 3 * (int64_t)svd.n * svd.n + 64 * ((int64_t)svd.m + svd.n);
+  int64_t bidiagonal =
+      (svd.is_compact ? 0 : 3 * (int64_t)svd.n * svd.n) + 64 * ((int64_t)svd.m + svd.n);
   int64_t distributed =
       is_for_grid(n_ranks, m, n) ? 3 * ((int64_t)svd.m + 64) * (svd.n + 64) / n_ranks : 0;
   return size * (svd.n_doubles + bidiagonal + distributed);

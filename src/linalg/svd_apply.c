@@ -28,7 +28,7 @@ typedef struct {
   int ld;         /* of a batch */
   int n_threads;  /* that take batches */
   int batch;      /* groups in a batch, at most */
-  double *memory; /* [n_threads][x, y: ld x 16 batch; 32 x 16] */
+  double *memory; /* [n_threads][x, y: ld x 16 batch; 32 x 16; panel: ld x 32] */
 } product;
 
 static void multiply(const smr_groups *c, bool transposed, int m, int k, const double *a, int lda) {
@@ -41,10 +41,20 @@ static void swap(smr_groups *c) {
   c->y = x;
 }
 
+/* Vectors of the bidiagonal. */
+static void apply_inner(const product *p, const smr_groups *c) {
+  const smr_svd *svd = p->svd;
+  if (svd->is_compact) {
+    smr_compact_apply(&svd->compact, p->is_left, p->is_project, c, c->work + SMR_PANEL * GROUP);
+  } else {
+    multiply(c, p->is_left == p->is_project, svd->n, svd->n, p->is_left ? svd->u : svd->vt,
+             svd->ld_n);
+  }
+}
+
 static void apply_bidiagonal(const product *p, smr_groups *c) {
   const smr_svd *svd = p->svd;
   const smr_chain *chain = p->is_left ? &svd->qb : &svd->pb;
-  const double *vectors = p->is_left ? svd->u : svd->vt;
   int shift = p->is_left ? 0 : 1;
   int n = svd->n;
   bool has_q0 = p->is_left && svd->has_qr;
@@ -53,10 +63,10 @@ static void apply_bidiagonal(const product *p, smr_groups *c) {
       smr_chain_apply(&svd->q0, true, c->n_groups, c->x, c->ld, c->work);
     }
     smr_chain_apply(chain, true, c->n_groups, c->x + shift, c->ld, c->work);
-    multiply(c, p->is_left, n, n, vectors, svd->ld_n);
+    apply_inner(p, c);
     return;
   }
-  multiply(c, !p->is_left, n, n, vectors, svd->ld_n);
+  apply_inner(p, c);
   for (int64_t j = 0; j < (int64_t)GROUP * c->n_groups; j++) {
     memset(c->y + j * c->ld + n, 0, (size_t)(c->ld - n) * sizeof *c->y);
   }
@@ -107,7 +117,8 @@ static void apply_gram(const product *p, smr_groups *c) {
 
 /* Doubles of one thread's memory. */
 static int64_t count_memory(const product *p) {
-  return 2 * (int64_t)p->ld * GROUP * p->batch + SMR_PANEL * GROUP;
+  int64_t panel = p->svd->is_compact ? (int64_t)p->ld * SMR_PANEL : 0;
+  return 2 * (int64_t)p->ld * GROUP * p->batch + SMR_PANEL * GROUP + panel;
 }
 
 static void apply_batch(const product *p, int thread, int64_t first_group, int n_groups) {

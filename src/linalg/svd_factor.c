@@ -13,7 +13,7 @@ enum { BLOCK = 32, TEMPORARY_VECTORS = 7, INTEGERS = 8 };
 smr_status smr_svd_temporary_init(const smr_svd *svd, smr_svd_temporary *temporary) {
   int64_t n = svd->n;
   int64_t reduction = BLOCK * ((int64_t)svd->m + n);
-  int64_t bidiagonal = 3 * n * n + 4 * n;
+  int64_t bidiagonal = svd->is_compact ? 64 * n : 3 * n * n + 4 * n;
   double *memory = NULL;
   *temporary = (smr_svd_temporary){.work = NULL};
   SMR_TRY(smr_int_narrow(smr_int_max(reduction, bidiagonal), "the work space of an SVD",
@@ -81,7 +81,7 @@ static smr_status solve_by_iteration(smr_svd *svd, const smr_svd_temporary *temp
   return SMR_OK;
 }
 
-smr_status smr_svd_solve_bidiagonal(smr_svd *svd, const smr_svd_temporary *temporary) {
+static smr_status solve_dense(smr_svd *svd, const smr_svd_temporary *temporary) {
   size_t bytes = (size_t)svd->n * sizeof(double);
   int n = svd->n;
   memcpy(temporary->d_copy, temporary->d, bytes);
@@ -94,6 +94,18 @@ smr_status smr_svd_solve_bidiagonal(smr_svd *svd, const smr_svd_temporary *tempo
   }
   memcpy(svd->values, temporary->d, bytes);
   return SMR_OK;
+}
+
+static smr_status solve_compact(smr_svd *svd, const smr_svd_temporary *temporary) {
+  if (smr_fault("linalg.svd.divide")) {
+    SMR_FAIL(SMR_ERR_CONVERGENCE, "fault point linalg.svd.divide");
+  }
+  return smr_compact_solve(&svd->compact, temporary->d, temporary->e, svd->values, temporary->work,
+                           temporary->iwork);
+}
+
+smr_status smr_svd_solve_bidiagonal(smr_svd *svd, const smr_svd_temporary *temporary) {
+  return svd->is_compact ? solve_compact(svd, temporary) : solve_dense(svd, temporary);
 }
 
 void smr_svd_build_chains(smr_svd *svd, const smr_svd_temporary *temporary) {

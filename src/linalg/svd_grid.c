@@ -139,6 +139,11 @@ static smr_status solve_on_root(grid_svd *run) {
   smr_status status = context->rank == 0 ? smr_svd_solve_bidiagonal(svd, &run->temporary) : SMR_OK;
   SMR_TRY(smr_agree_root(context, 0, status));
   smr_broadcast(context, 0, svd->values, (size_t)svd->n * sizeof(double));
+  if (svd->is_compact) {
+    smr_broadcast(context, 0, svd->compact.block,
+                  (size_t)smr_compact_count_doubles(svd->n) * sizeof(double));
+    return SMR_OK;
+  }
   smr_broadcast(context, 0, svd->u, square);
   smr_broadcast(context, 0, svd->vt, square);
   return SMR_OK;

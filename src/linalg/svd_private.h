@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "compact.h"
 #include "grid_private.h"
 #include "reflector.h"
 #include "simmer/linalg/svd.h"
@@ -15,6 +16,7 @@ struct smr_svd {
   const smr_grid *grid;
   smr_svd_method method;
   bool flipped, has_qr;
+  bool is_compact; /* bidiagonal: B's vectors are in `compact`, not in u and vt */
   int m, n;
   int ld_m, ld_n; /* m and n padded; pads of all arrays are zeros */
   int exponent;   /* A was multiplied by 2^-exponent */
@@ -22,9 +24,10 @@ struct smr_svd {
   double *storage;
   double *values;       /* [n] */
   smr_chain q0, qb, pb; /* bidiagonal: A = q0 [qb B pb'; 0], pb without its first row */
-  double *u;            /* bidiagonal: left vectors of B [ld_n x ld_n]; gesvd: U [ld_m x ld_n] */
-  double *vt;           /* right vectors of B or of A, transposed; gram: V [ld_n x ld_n] */
-  double *a;            /* gram: the matrix [ld_m x ld_n] */
+  smr_compact compact;
+  double *u;  /* bidiagonal: left vectors of B [ld_n x ld_n]; gesvd: U [ld_m x ld_n] */
+  double *vt; /* right vectors of B or of A, transposed; gram: V [ld_n x ld_n] */
+  double *a;  /* gram: the matrix [ld_m x ld_n] */
 };
 
 /* What is needed while the factors are made. */
@@ -46,9 +49,8 @@ smr_status smr_svd_factor_local(smr_svd *svd, const double *a, int64_t ld) SMR_N
 /* The same by ScaLAPACK; the factors end on all ranks. Collective. */
 smr_status smr_svd_factor_grid(smr_svd *svd, const double *a, int64_t ld) SMR_NODISCARD;
 
-/* Steps that both share. SVD of the bidiagonal (d, e) into values, u and vt, with a fallback.
- * Local.
- */
+/* Steps that both share. SVD of the bidiagonal (d, e) into values and compact, SMR_ERR_CONVERGENCE
+ * when it fails; or into values, u and vt, with a fallback. Local. */
 smr_status smr_svd_solve_bidiagonal(smr_svd *svd, const smr_svd_temporary *temporary) SMR_NODISCARD;
 /* Reflectors as (p)dgebrd left them in qb.v -> blocks of qb and pb. Local. */
 void smr_svd_build_chains(smr_svd *svd, const smr_svd_temporary *temporary);

@@ -3,6 +3,7 @@
 #include <cblas.h>
 #include <float.h>
 #include <lapacke.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -217,8 +218,8 @@ static void make_shift(int n, int i, double *d, double *e) {
 }
 
 static void test_bidiagonal(void **state) {
-  const bidiagonal makers[] = {leave_random, make_equal, make_near_unit, make_graded,
-                               make_rising,  make_zeros, make_pieces,    make_diagonal,
+  const bidiagonal makers[] = {leave_random, make_equal,   make_near_unit, make_graded,
+                               make_rising,  make_zeros,   make_pieces,    make_diagonal,
                                make_glued,   make_nothing, make_zero_rows, make_shift};
   const int sizes[] = {32, 33, 63, 64, 65, 97, 127, 128, 257, 401};
   (void)state;
@@ -331,13 +332,48 @@ static void test_spectra(void **state) {
     for (int kind = 0; kind < 4; kind++) {
       for (int j = 0; j < k; j++) {
         const double of_kind[] = {j < 3 ? 2.0 : 1.0, pow(10.0, -20.0 * j / k),
-                                  j < k / 3 ? 3.0 : 0.0, 1.0 + (k - j) / 16};
+                                  j < k / 3 ? 3.0 : 0.0, 1.0 + floor((k - j) / 16.0)};
         s[j] = of_kind[kind];
       }
       compare_ways(shapes[i][0], shapes[i][1], s);
     }
     smr_memory_free(s);
   }
+}
+
+/* The solver's LAPACK routines are re-entrant. */
+static void test_threads(void **state) {
+  enum { COUNT = 6, N = 260 };
+  double *matrices[COUNT];
+  double *out[COUNT];
+  smr_context *alone = NULL;
+  smr_grid *own = NULL;
+  int index = 0;
+  int failures = 0;
+  (void)state;
+  assert_ok(smr_context_split(test_world, 1, &alone, &index));
+  assert_ok(smr_grid_create(alone, &own));
+  for (int i = 0; i < COUNT; i++) {
+    matrices[i] = make_random((int64_t)N * N, 50);
+    out[i] = allocate(N);
+  }
+#pragma omp parallel for num_threads(3) schedule(dynamic, 1) reduction(+ : failures)
+  for (int i = 0; i < COUNT; i++) {
+    smr_svd *svd = NULL;
+    failures += smr_svd_create(own, SMR_SVD_AUTO, N, N, matrices[i], N, &svd) != SMR_OK ||
+                smr_svd_project_right(svd, 1, matrices[i], out[i]) != SMR_OK;
+    smr_svd_destroy(&svd);
+  }
+  assert_int_equal(failures, 0);
+  for (int i = 0; i < COUNT; i++) {
+    assert_memory_equal(out[i], out[0], N * sizeof *out[i]);
+  }
+  for (int i = 0; i < COUNT; i++) {
+    smr_memory_free(matrices[i]);
+    smr_memory_free(out[i]);
+  }
+  smr_grid_destroy(&own);
+  smr_context_destroy(&alone);
 }
 
 static void test_start(void **state) {
@@ -352,4 +388,5 @@ static void test_end(void **state) {
 }
 
 MPI_TEST_MAIN(cmocka_unit_test(test_start), cmocka_unit_test(test_bidiagonal),
-              cmocka_unit_test(test_spectra), cmocka_unit_test(test_end))
+              cmocka_unit_test(test_spectra), cmocka_unit_test(test_threads),
+              cmocka_unit_test(test_end))
