@@ -41,7 +41,7 @@ def draw_all(
                 continue
             lacking = kind.needs(result)
             if lacking is not None:
-                print(f"analysis: no figure {kind.name}: {lacking}", file=sys.stderr)
+                print(f"analysis: left out {kind.name} ({lacking})", file=sys.stderr)
                 continue
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"{kind.name}.{file_format}"

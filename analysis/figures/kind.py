@@ -66,7 +66,8 @@ def describe_size(sweep: Sweep) -> str:
 def describe_band(spread: xr.Dataset) -> str:
     """What the bands around lines are."""
     if bool(spread["stderr"].notnull().any()):
-        return "bands: standard error"
+        has_medians = bool((spread["mean"].isnull() & spread["q25"].notnull()).any())
+        return "bands: standard error" + (", quartiles where no mean exists" if has_medians else "")
     if bool(spread["mean"].notnull().any()):
         return ""
     return "medians, bands: quartiles" if bool(spread["q25"].notnull().any()) else "medians"

@@ -42,7 +42,8 @@ def draw(result: Result) -> Figure:
         ratio, z = _flatten(result.data, name)
         _draw_cells(row[0], ratio, z)
         _draw_histogram(row[1], z)
-        row[0].set_title(f"{describe(result, text)}\n{_count_within(z)}")
+        note = ", finite sizes differ from it" if "asymptotic" in name else ""
+        row[0].set_title(f"{describe(result, text + note)}\n{_count_within(z)}")
         row[0].set_ylabel("z (standard errors)")
     grid[-1][0].set_xlabel(r"features per training row $N_f/N_i$")
     grid[-1][1].set_xlabel("density")

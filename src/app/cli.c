@@ -35,16 +35,16 @@ static const cli_command commands[] = {
      "[-q|-v]",
      "osDRFTqv", 1, 1, 1, smr_command_run,
      "run a job; under mpirun or srun on many ranks, alone on one; resumes by default"},
-    {"plan", "JOB [-n RANKS] [-s key=value]... [--data DIR] [--calibrate]", "nsDKqv", 1, 1, 0,
-     smr_command_plan, "what a job will cost: units, memory, time, files, batch resources"},
+    {"plan", "JOB [-n RANKS] [-o DIR] [-s key=value]... [--data DIR] [--calibrate]", "nosDKqv", 1,
+     1, 0, smr_command_plan, "what a job will cost: units, memory, time, files, batch resources"},
     {"collect", "DIR [-q|-v]", "qv", 1, 1, 0, smr_command_collect,
      "build results.h5 from what is finished"},
-    {"show", "FILE [NAME] [--csv]", "C", 1, 2, 0, smr_command_show,
+    {"show", "FILE|DIR [NAME] [--csv]", "C", 1, 2, 0, smr_command_show,
      "what a result file holds, or one variable as a table"},
     {"keys", "[EXPERIMENT] [PREFIX] [--markdown]", "M", 0, 2, 0, smr_command_keys,
      "every job-file key with type, range, unit, default and meaning"},
-    {"bench", "[NAME] [--json]", "Jqv", 0, 1, 1, smr_command_bench,
-     "the limits of this machine and simmer's share of them"},
+    {"bench", "[sgemm|dgemm|memory|allreduce|ridge_path|pdgesvd] [--json]", "Jqv", 0, 1, 1,
+     smr_command_bench, "the limits of this machine and simmer's share of them"},
     {"version", "", "", 0, 0, 0, smr_command_version, "versions of everything linked, CPU type"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
@@ -130,6 +130,10 @@ static smr_status take_option(int letter, const char *value, smr_cli *cli) {
     cli->is_fresh = 0;
     break;
   case 'T':
+    /* A bare number would be minutes to Slurm and seconds to a job file. */
+    if (strchr(value, ':') == NULL) {
+      SMR_FAIL(SMR_ERR_USAGE, "--time-limit takes HH:MM:SS or D-HH:MM:SS, not '%s'", value);
+    }
     return smr_clock_parse_duration(value, &cli->time_limit_s);
   case 'q':
     smr_log_set_level(SMR_LOG_QUIET);
@@ -236,7 +240,10 @@ static const char *choose_data_folder(const char *option, const smr_job *job) {
     return common->data_folder;
   }
   const char *environment = getenv("SIMMER_DATA");
-  return environment != NULL ? environment : "";
+  if (environment != NULL) {
+    return environment;
+  }
+  return smr_file_is_folder("data") ? "data" : "";
 }
 
 smr_status smr_cli_parse_job(const smr_cli *cli, const char *text, int is_speaking,

@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "collect.h"
+#include "simmer/base/file.h"
 #include "simmer/base/log.h"
 #include "simmer/store/array.h"
 #include "version.h"
@@ -44,7 +45,13 @@ done:
 smr_status smr_command_show(const smr_cli *cli, const smr_context *world) {
   (void)world;
   smr_text text = {0};
-  smr_status status = smr_arrays_show(cli->argument[0], cli->argument[1], cli->is_csv != 0, &text);
+  char path[SMR_PATH_BYTES];
+  if (smr_file_is_folder(cli->argument[0])) {
+    SMR_TRY(smr_file_join(path, cli->argument[0], "results.h5"));
+  } else {
+    snprintf(path, sizeof path, "%s", cli->argument[0]);
+  }
+  smr_status status = smr_arrays_show(path, cli->argument[1], cli->is_csv != 0, &text);
   if (status != SMR_OK) {
     smr_text_clear(&text);
     return status;

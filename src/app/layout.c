@@ -132,11 +132,12 @@ static smr_status add_coordinates(smr_layout *layout, const smr_job *job,
 }
 
 static void add_text(smr_layout *layout, const char *name, const char *text) {
-  layout->attributes[layout->results.n_attributes++] = (smr_attribute){name, text, 0};
+  layout->attributes[layout->results.n_attributes++] = (smr_attribute){.name = name, .text = text};
 }
 
-static void add_number(smr_layout *layout, const char *name, double number) {
-  layout->attributes[layout->results.n_attributes++] = (smr_attribute){name, NULL, number};
+static void add_integer(smr_layout *layout, const char *name, int64_t number) {
+  layout->attributes[layout->results.n_attributes++] =
+      (smr_attribute){.name = name, .is_integer = true, .integer = number};
 }
 
 /* What log/runs.log says of the starts that made these results: a line each. */
@@ -158,15 +159,15 @@ static smr_status add_attributes(smr_layout *layout, const char *folder, const s
   add_text(layout, "title", layout->title);
   add_text(layout, "experiment", units->experiment->name);
   add_text(layout, "job", smr_job_get_yaml(units->job));
-  add_number(layout, "seed", (double)common->seed);
+  add_integer(layout, "seed", common->seed);
   add_text(layout, "simmer_version", smr_version());
-  add_number(layout, "numerics_version", SMR_NUMERICS_VERSION);
+  add_integer(layout, "numerics_version", SMR_NUMERICS_VERSION);
   add_text(layout, "git_commit", smr_version_git_commit());
   add_text(layout, "libraries", layout->libraries.data);
   add_text(layout, "cpu", smr_version_cpu(layout->cpu, sizeof layout->cpu));
   add_text(layout, "runs", layout->runs);
   add_text(layout, "date", smr_clock_format_date(layout->date, sizeof layout->date));
-  add_number(layout, "format_version", 1);
+  add_integer(layout, "format_version", 1);
   layout->results.attributes = layout->attributes;
   return SMR_OK;
 }

@@ -70,7 +70,7 @@ static double predict_wall(const plan_work *plan, int64_t n_ranks) {
 static int64_t most_useful_ranks(const plan_work *plan) {
   const int64_t ranks = plan->units->most_ranks;
   double groups = floor(plan->core_seconds / fmax(plan->longest_unit_s * (double)ranks, 1e-9));
-  groups = fmin(fmax(groups, 1), (double)plan->units->n_ordered);
+  groups = fmin(fmax(groups, 1), (double)plan->units->n_blocks);
   return (int64_t)groups * ranks;
 }
 
@@ -113,8 +113,8 @@ static void print_time(const plan_work *plan) {
   smr_clock_format_duration(plan->core_seconds, core, sizeof core);
   printf("time              about %s on %" PRId64 " rank%s (%s of one core; longest unit %s)\n",
          wall, ranks, ranks == 1 ? "" : "s", core, longest);
-  printf("rates             %.3g and %.3g operations/s of one core (%s)\n", plan->rates.flops_per_s,
-         plan->rates.slow_flops_per_s,
+  printf("rates             %.3g matrix and %.3g vector operations/s of one core (%s)\n",
+         plan->rates.flops_per_s, plan->rates.slow_flops_per_s,
          plan->has_rates ? "measured on this CPU type"
                          : "a guess; 'simmer plan --calibrate' measures them");
   printf("shards            %" PRId64 " in the largest unit: ranks per unit x threads up to that "
@@ -130,9 +130,16 @@ static void print_files(const plan_work *plan) {
          smr_memory_format(plan->result_bytes, result, sizeof result), plan->job.folder);
 }
 
+/* Enough ranks for a run of ten minutes, in whole groups. */
+static int64_t suggest_ranks(const plan_work *plan) {
+  const int64_t group = plan->units->most_ranks;
+  int64_t groups = (int64_t)ceil(plan->core_seconds / 600 / (double)group);
+  return smr_int_max(group, smr_int_min(groups * group, most_useful_ranks(plan)));
+}
+
 static void print_batch(const plan_work *plan) {
   const smr_units *units = plan->units;
-  int64_t ranks = plan->n_ranks > 0 ? plan->n_ranks : smr_int_min(most_useful_ranks(plan), 64);
+  int64_t ranks = plan->n_ranks > 0 ? plan->n_ranks : suggest_ranks(plan);
   /* Twice the predicted time and some memory for the libraries. */
   double minutes = ceil(predict_wall(plan, ranks) * 2 / 60);
   int64_t mebibytes = (units->most_memory_bytes >> 20) + 256 + (plan->shared_bytes >> 20);

@@ -129,6 +129,14 @@ static void check_cell(const smr_job *job, const smr_ridge_config *config,
                          "%" PRId64 " training rows are more than the %" PRId64 " rows of '%s'",
                          config->instances, shape->n_rows, config->data.file);
   }
+  if (!found->rows && config->data.source != SMR_SOURCE_TEACHER &&
+      config->data.test_instances != 0 && config->instances == shape->n_rows) {
+    found->rows = true;
+    *verdict = smr_job_complain(job, "data.instances", report,
+                                "all %" PRId64 " rows of '%s' would train and none be left to test "
+                                "on; use fewer, or set data.test_instances to 0",
+                                shape->n_rows, config->data.file);
+  }
   if (!found->features && most > shape->n_features) {
     found->features = true;
     *verdict =

@@ -121,10 +121,11 @@ static void warn_of_threads(const run_work *run, int node_size) {
                     " cores: expect less than full speed",
                     node_size, threads, threads * node_size, cores);
   }
-  smr_log_info("%s: %" PRId64 " units in %" PRId64 " blocks, %d rank%s x %d thread%s, output in %s",
-               run->job.experiment->name, run->units->n_ordered, run->units->n_blocks,
-               run->world->size, run->world->size == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
-               run->job.folder);
+  smr_log_info(
+      "%s: %" PRId64 " unit%s in %" PRId64 " block%s, %d rank%s x %d thread%s, output in %s",
+      run->job.experiment->name, run->units->n_ordered, run->units->n_ordered == 1 ? "" : "s",
+      run->units->n_blocks, run->units->n_blocks == 1 ? "" : "s", run->world->size,
+      run->world->size == 1 ? "" : "s", threads, threads == 1 ? "" : "s", run->job.folder);
 }
 
 static smr_status announce(run_work *run) {
@@ -357,6 +358,9 @@ static smr_status collect(run_work *run) {
   smr_ledger *ledger = NULL;
   smr_collect_counts counts = {0};
   int64_t n_dropped = 0;
+  if (run->is_stopped) {
+    smr_log_info("stopping: everything that is finished is saved");
+  }
   SMR_TRY(smr_ledger_read(run->job.folder, &ledger));
   smr_status status = SMR_OK;
   SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));

@@ -36,7 +36,7 @@ static const smr_key keys[] = {
      AT(time_limit_s), 0, INFINITY, "s", "auto", NULL,
      "Stop in time for this limit with everything saved; auto is none."},
     {"run.data", SMR_KEY_STRING, SMR_KEY_RUN, AT(data_folder), 0, 0, "", "\"\"", NULL,
-     "Folder of data files; empty means --data, then SIMMER_DATA, then the working folder."},
+     "Folder of data files; empty means --data, then SIMMER_DATA, then data, then the working folder."},
 };
 
 static const smr_key_table table = {keys, sizeof keys / sizeof keys[0], sizeof(smr_common_config)};

@@ -1,5 +1,6 @@
 /* What a file of arrays holds: names, types, shapes, dimensions, attributes. */
 #include <hdf5_hl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,9 +82,25 @@ done:
   return status;
 }
 
+static smr_status read_integers(const attribute *a, smr_text *text) {
+  smr_status status = SMR_OK;
+  int64_t *values = NULL;
+  SMR_TRY_DONE(smr_memory_alloc(a->n, sizeof *values, "an attribute", &values));
+  SMR_H5_TRY_DONE(H5Aread(a->id, H5T_NATIVE_INT64, values), "cannot read an attribute");
+  for (int64_t i = 0; i < smr_int_min(a->n, SHOWN_NUMBERS); i++) {
+    SMR_TRY_DONE(smr_text_add(text, "%s%" PRId64, i > 0 ? " " : "", values[i]));
+  }
+done:
+  smr_memory_free(values);
+  return status;
+}
+
 static smr_status read_numbers(const attribute *a, smr_text *text) {
   smr_status status = SMR_OK;
   double *values = NULL;
+  if (H5Tget_class(a->type) == H5T_INTEGER) {
+    return read_integers(a, text);
+  }
   SMR_TRY_DONE(smr_memory_alloc(a->n, sizeof *values, "an attribute", &values));
   SMR_H5_TRY_DONE(H5Aread(a->id, H5T_NATIVE_DOUBLE, values), "cannot read an attribute");
   for (int64_t i = 0; i < smr_int_min(a->n, SHOWN_NUMBERS); i++) {

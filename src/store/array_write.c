@@ -169,6 +169,9 @@ static smr_status write_root_attributes(const writer *w) {
     const smr_attribute *a = &w->contents->attributes[i];
     if (a->text != NULL) {
       SMR_TRY(smr_h5_write_text_attribute(w->file, a->name, a->text));
+    } else if (a->is_integer) {
+      SMR_TRY(
+          write_number_attribute(w->file, a->name, H5T_STD_I64LE, H5T_NATIVE_INT64, &a->integer));
     } else {
       SMR_TRY(
           write_number_attribute(w->file, a->name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &a->number));

@@ -12,6 +12,7 @@
 
 #include "simmer/base/clock.h"
 #include "simmer/base/file.h"
+#include "simmer/base/log.h"
 #include "simmer/base/memory.h"
 
 static const char keys_name[] = "job.keys";
@@ -209,6 +210,7 @@ static smr_status put_aside(const char *folder) {
   if (rename(folder, aside) != 0) {
     SMR_FAIL(SMR_ERR_IO, "cannot rename %s to %s: %s", folder, aside, strerror(errno));
   }
+  smr_log_info("the old folder is now %s", aside);
   return SMR_OK;
 }
 

@@ -35,7 +35,8 @@ static const smr_array coordinates[] = {
     {"features", SMR_I64, 1, {I}, {"instances"}, NULL, NULL, features, false},
     {"lambda", SMR_F64, 1, {L}, {"lambda"}, NULL, NULL, lambda, false},
 };
-static const smr_attribute attributes[] = {{"title", "a cube", 0}, {"seed", NULL, 7}};
+static const smr_attribute attributes[] = {{.name = "title", .text = "a cube"},
+                                           {.name = "seed", .number = 7}};
 static const smr_results_layout layout = {.n_outer = 2,
                                           .outer_names = {"instances", "replicate"},
                                           .outer_shape = {I, R},
@@ -398,7 +399,7 @@ static void test_too_large(void **state) {
 /* Writes a cube with one number changed, and moves it to `name`. */
 static void write_variant(const char *name, int64_t changed, double value, const char *title) {
   smr_results_layout variant = layout;
-  smr_attribute other[2] = {{"title", title, 0}, attributes[1]};
+  smr_attribute other[2] = {{.name = "title", .text = title}, attributes[1]};
   smr_results *r = NULL;
   uint8_t status[I * R];
   double records[I * R * RECORD];

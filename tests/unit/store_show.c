@@ -29,7 +29,9 @@ static const smr_array arrays[] = {
     {"empty", SMR_F64, 2, {0, 3}, {"none", "lambda"}, NULL, NULL, NULL, false},
 };
 static const smr_attribute attributes[] = {
-    {"title", "a file", 0}, {"job", "name: x\nseed: 1\n", 0}, {"seed", NULL, 7}};
+    {.name = "title", .text = "a file"},
+    {.name = "job", .text = "name: x\nseed: 1\n"},
+    {.name = "seed", .is_integer = true, .integer = INT64_C(9007199254740993)}};
 
 static int write_file(void **state) {
   (void)state;
@@ -55,7 +57,7 @@ static void test_list(void **state) {
              "  title  a file\n"
              "  job    name: x\n"
              "         seed: 1\n"
-             "  seed   7\n"
+             "  seed   9007199254740993\n"
              "\n"
              "variable   type     dimensions                           unit  meaning\n"
              "instances  int64    instances: 2\n"

@@ -36,11 +36,13 @@ typedef struct {
   bool is_measured_time; /* excluded from bit-equality; attribute simmer_measured = 1 */
 } smr_array;
 
-/* Root attribute: text, or a number when text is NULL. */
+/* Root attribute: text, or when text is NULL a whole number (is_integer) or a real one. */
 typedef struct {
   const char *name;
   const char *text;
   double number;
+  bool is_integer;
+  int64_t integer;
 } smr_attribute;
 
 /* The file as bytes (freed by smr_memory_free), with its CRC. The bytes depend on the arguments
