@@ -16,7 +16,7 @@ static const double longest_nap_s = 0.5;
 static const double flush_margin_s = 2;
 enum { MOST_PENDING_BYTES = 64 << 20 };
 
-typedef enum { BLOCK_OPEN, BLOCK_HELD, BLOCK_COMPLETE, BLOCK_DONE } block_state;
+typedef enum { BLOCK_OPEN, BLOCK_HELD, BLOCK_COMPLETE, BLOCK_DONE, BLOCK_LATE } block_state;
 
 struct smr_queue {
   smr_queue_config config;
@@ -28,23 +28,19 @@ struct smr_queue {
   int64_t position;   /* next unit in it */
   bool is_marking;    /* its owner died: mark every start */
   bool is_alone;      /* we hold the claim to run alone */
+  bool is_late;       /* some unit was left out because it can't be finished in time */
   int64_t n_complete; /* blocks complete but not yet flushed */
   int64_t n_done, n_failed;
   double last_flush_s, idle_s, nap_s;
   double ratio; /* measured over predicted seconds, smoothed; 0 before the first */
 };
 
-uint8_t smr_queue_pack_deaths(int64_t n_marked, int64_t n_alone) {
-  int64_t most = SMR_DEATHS_MARKED - 1;
-  return (uint8_t)(smr_int_min(n_marked, most) * SMR_DEATHS_MARKED + smr_int_min(n_alone, most));
-}
-
 static bool is_suspect(const smr_queue *queue, int64_t cell) {
   return queue->config.deaths[cell] != 0;
 }
 
 static int64_t count_alone_deaths(const smr_queue *queue, int64_t cell) {
-  return queue->config.deaths[cell] % SMR_DEATHS_MARKED;
+  return queue->config.deaths[cell] - 1;
 }
 
 smr_status smr_queue_create(const smr_queue_config *config, smr_queue **out) {
@@ -191,10 +187,20 @@ static void nap(smr_queue *queue) {
 
 /* --- units in a block --- */
 
-static void finish_block(smr_queue *queue) {
-  queue->states[queue->current] = BLOCK_COMPLETE;
-  queue->n_complete++;
+/* A block whose units are all finished waits for its flush; one with units that can't be finished
+ * in time goes back. */
+static smr_status end_block(smr_queue *queue) {
+  const smr_block *block = get_block(queue, queue->current);
+  const int64_t index = queue->current;
   queue->current = -1;
+  if (smr_block_is_finished(queue->config.units, block)) {
+    queue->states[index] = BLOCK_COMPLETE;
+    queue->n_complete++;
+    return SMR_OK;
+  }
+  queue->states[index] = BLOCK_LATE;
+  SMR_TRY(flush(queue));
+  return smr_claims_hand_back(queue->claims, block->name);
 }
 
 static smr_status leave_alone(smr_queue *queue) {
@@ -272,7 +278,7 @@ static bool fits_in_time(const smr_queue *queue, int64_t cell) {
   return end + flush_margin_s < queue->config.deadline_s;
 }
 
-typedef enum { UNIT_FOUND, UNIT_NONE, UNIT_WAIT, UNIT_LATE } unit_search;
+typedef enum { UNIT_FOUND, UNIT_NONE, UNIT_WAIT } unit_search;
 
 /* The next unit of the current block that is to be run. Units that died before come after the
  * others of the block. */
@@ -293,8 +299,8 @@ static smr_status next_unit(smr_queue *queue, unit_search *found, int64_t *cell)
       continue;
     }
     if (!fits_in_time(queue, candidate)) {
-      *found = UNIT_LATE;
-      return SMR_OK;
+      queue->is_late = true;
+      continue;
     }
     if (queue->is_marking || is_second_pass) {
       SMR_TRY(mark_start(queue, candidate, &is_ready, &is_given_up));
@@ -335,7 +341,7 @@ smr_status smr_queue_next(smr_queue *queue, smr_queue_action *action, int64_t *c
       if (!is_taken) {
         SMR_TRY(flush(queue));
         if (is_all_done) {
-          *action = SMR_QUEUE_END;
+          *action = queue->is_late ? SMR_QUEUE_STOP : SMR_QUEUE_END;
           return SMR_OK;
         }
         nap(queue);
@@ -347,15 +353,12 @@ smr_status smr_queue_next(smr_queue *queue, smr_queue_action *action, int64_t *c
     if (found == UNIT_FOUND) {
       return SMR_OK;
     }
-    if (found == UNIT_LATE) {
-      return stop(queue, action);
-    }
     if (found == UNIT_WAIT) {
       nap(queue);
       continue;
     }
     SMR_TRY(leave_alone(queue));
-    finish_block(queue);
+    SMR_TRY(end_block(queue));
   }
 }
 

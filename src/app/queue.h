@@ -12,9 +12,8 @@
 #include "units.h"
 
 typedef struct {
-  smr_units *units; /* status is kept up to date here */
-  const uint8_t
-      *deaths; /* by cell: SMR_DEATHS_MARKED x marked starts + starts alone, from the ledger */
+  smr_units *units;      /* status is kept up to date here */
+  const int64_t *deaths; /* by cell: 0, or 1 + deaths alone when a marked start has no end */
   const char *folder;
   const smr_schema *schema;
   const smr_common_config *common;
@@ -43,9 +42,5 @@ smr_status smr_queue_put(smr_queue *queue, int64_t cell, smr_status result, cons
 smr_status smr_queue_close(smr_queue *queue) SMR_NODISCARD;
 /* Seconds spent waiting for others. */
 double smr_queue_get_idle(const smr_queue *queue);
-
-/* Packs death counts into a byte. */
-enum { SMR_DEATHS_MARKED = 16 };
-uint8_t smr_queue_pack_deaths(int64_t n_marked, int64_t n_alone);
 
 #endif

@@ -217,7 +217,8 @@ static moments find_moments(const smr_ridge_config *config, int output, int64_t 
                             double lambda) {
   bool is_tailed = output == SMR_RIDGE_test_mse || output == SMR_RIDGE_estimation_error ||
                    output == SMR_RIDGE_variance || output == SMR_RIDGE_solution_norm;
-  if (config->data.source != SMR_SOURCE_TEACHER || lambda > 0 || !is_tailed) {
+  bool is_noiseless = config->data.noise == 0 && config->data.teacher_features < 0;
+  if (config->data.source != SMR_SOURCE_TEACHER || lambda > 0 || !is_tailed || is_noiseless) {
     return (moments){true, true};
   }
   /* The norm of the solution is a square root: its tail index is twice that of the error. */

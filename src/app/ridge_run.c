@@ -187,8 +187,26 @@ done:
   return status;
 }
 
+/* One row and an intercept leave nothing to factor: the estimate is 0 for every lambda. */
+static void factor_nothing(const unit_work *work, cell_work *cell) {
+  smr_qr_view qr = smr_qr_get(work->qr);
+  cell->spectrum = (smr_spectrum){.n = qr.n_rows,
+                                  .p = cell->p,
+                                  .has_intercept = qr.has_intercept,
+                                  .s = cell->beta,
+                                  .beta = cell->beta};
+  for (int64_t j = 0; j < cell->p; ++j) {
+    double scaled = cell->truth[j] * cell->scale[j];
+    cell->truth_null2 += scaled * scaled;
+  }
+}
+
 static smr_status factor_cell(const unit_work *work, cell_work *cell) {
   smr_svd_method method = (smr_svd_method)work->config->method;
+  if (cell->m == 0) {
+    factor_nothing(work, cell);
+    return SMR_OK;
+  }
   SMR_TRY(smr_svd_create(work->unit->grid, method, cell->m, cell->p, cell->a, cell->m, &cell->svd));
   SMR_TRY(smr_svd_project_left(cell->svd, 1, cell->target, cell->beta));
   smr_qr_view qr = smr_qr_get(work->qr);
@@ -227,7 +245,9 @@ static smr_status solve_cell(const unit_work *work, cell_work *cell) {
     smr_ridge_coefficients(&cell->spectrum, work->config->lambda.values[l],
                            cell->coefficients + l * cell->m);
   }
-  SMR_TRY(smr_svd_expand_right(cell->svd, work->n_padded, cell->coefficients, cell->bias));
+  if (cell->m > 0) {
+    SMR_TRY(smr_svd_expand_right(cell->svd, work->n_padded, cell->coefficients, cell->bias));
+  }
   smr_qr_view qr = smr_qr_get(work->qr);
   bool is_noise_only = smr_sample_is_noise_only(work->sample);
   double *weights = work->weights + cell->index * ldw * work->n_padded;
@@ -268,7 +288,9 @@ static smr_status bias_standardized(const unit_work *work, cell_work *cell) {
     }
   }
   smr_memory_free(f);
-  return smr_svd_expand_right(cell->svd, work->n_padded, cell->coefficients, cell->bias);
+  return cell->m > 0
+             ? smr_svd_expand_right(cell->svd, work->n_padded, cell->coefficients, cell->bias)
+             : SMR_OK;
 }
 
 static void moments_standardized(const unit_work *work, const cell_work *cell, int64_t l,

@@ -28,11 +28,12 @@ typedef struct {
   smr_units *units;
   smr_schema outputs, summaries;
   int64_t record_length;
-  uint8_t *deaths;
-  void *state; /* the experiment's */
+  int64_t *deaths; /* see queue.h */
+  void *state;     /* the experiment's */
   smr_progress *progress;
   int64_t memory_bytes; /* a rank's share */
   double start_s, deadline_s;
+  int64_t n_done_before;
   int is_stopped; /* some group stopped before the end */
   double idle_s;
 } run_work;
@@ -145,7 +146,7 @@ static smr_status make_units(run_work *run) {
     status = smr_schema_count(&run->outputs, &run->record_length);
   }
   if (status == SMR_OK) {
-    status = smr_memory_alloc(run->units->n_cells, 1, "death counts", &run->deaths);
+    status = smr_memory_alloc(run->units->n_cells, sizeof(int64_t), "death counts", &run->deaths);
   }
   SMR_TRY(smr_agree(run->world, status));
   if (run->units->n_ordered == 0) {
@@ -189,11 +190,12 @@ static smr_status load_folder(run_work *run) {
   smr_status status = SMR_OK;
   SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));
   smr_units_load(run->units, ledger);
-  smr_units_retry_memory(run->units, ledger);
+  smr_units_retry(run->units, ledger, smr_job_get_common(run->job.job)->retries);
   for (int64_t cell = 0; cell < run->units->n_cells; ++cell) {
     const smr_ledger_entry *entry = smr_ledger_find(ledger, run->units->hashes[cell]);
     if (entry != NULL && run->units->status[cell] == SMR_UNIT_PENDING) {
-      run->deaths[cell] = smr_queue_pack_deaths(entry->n_starts, entry->n_alone_starts);
+      bool is_suspect = entry->n_starts + entry->n_alone_starts > 0;
+      run->deaths[cell] = is_suspect ? 1 + entry->n_alone_starts : 0;
     }
   }
   SMR_TRY_DONE(reopen_lost_blocks(run));
@@ -206,7 +208,7 @@ static smr_status open_folder(run_work *run) {
   const smr_context *world = run->world;
   SMR_TRY(smr_agree_root(world, 0, world->rank == 0 ? load_folder(run) : SMR_OK));
   smr_broadcast(world, 0, run->units->status, (size_t)run->units->n_cells);
-  smr_broadcast(world, 0, run->deaths, (size_t)run->units->n_cells);
+  smr_broadcast(world, 0, run->deaths, (size_t)run->units->n_cells * sizeof(int64_t));
   char *hosts = NULL;
   SMR_TRY(smr_context_list_hosts(world, &hosts));
   smr_status status = SMR_OK;
@@ -345,7 +347,16 @@ static smr_status conclude(const run_work *run, const smr_collect_counts *counts
                counts->n_done, run->units->n_ordered, n_bad, elapsed, run->job.folder);
   smr_log_detail("rank 0's group waited %.2f s for others", run->idle_s);
   if (counts->n_pending > 0) {
-    const char *cause = smr_stop_get_signal() != 0 ? "a signal asked to stop" : "time is up";
+    const char *cause = smr_stop_get_signal() != 0  ? "a signal asked to stop"
+                        : isfinite(run->deadline_s) ? "time is up"
+                                                    : "the folder changed during the run";
+    if (smr_stop_get_signal() == 0 && isfinite(run->deadline_s) &&
+        counts->n_done <= run->n_done_before) {
+      SMR_FAIL(SMR_ERR_LIMIT,
+               "none of the %" PRId64 " units that are left can be finished within the time limit; "
+               "give it more time",
+               counts->n_pending);
+    }
     smr_log_info("%s: %" PRId64 " units are left; run the same command again to go on", cause,
                  counts->n_pending);
     return SMR_STOPPED;
@@ -389,6 +400,7 @@ static smr_status work(run_work *run) {
   run->deadline_s = find_deadline(run);
   if (run->world->rank == 0) {
     int64_t n_finished = run->units->n_ordered - smr_units_count(run->units, SMR_UNIT_PENDING);
+    run->n_done_before = smr_units_count(run->units, SMR_UNIT_DONE);
     if (n_finished > 0) {
       smr_log_info("%" PRId64 " units are finished already", n_finished);
     }

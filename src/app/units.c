@@ -218,10 +218,16 @@ void smr_units_load(smr_units *units, const smr_ledger *ledger) {
   }
 }
 
-void smr_units_retry_memory(smr_units *units, const smr_ledger *ledger) {
+void smr_units_retry(smr_units *units, const smr_ledger *ledger, int64_t retries) {
   for (int64_t cell = 0; cell < units->n_cells; ++cell) {
     const smr_ledger_entry *entry = smr_ledger_find(ledger, units->hashes[cell]);
-    if (units->status[cell] == SMR_UNIT_FAILED && entry != NULL && entry->cause == SMR_ERR_MEMORY) {
+    if (entry == NULL) {
+      continue;
+    }
+    bool lacked_memory = units->status[cell] == SMR_UNIT_FAILED && entry->cause == SMR_ERR_MEMORY;
+    bool has_tries =
+        units->status[cell] == SMR_UNIT_QUARANTINED && entry->n_alone_starts <= retries;
+    if (lacked_memory || has_tries) {
       units->status[cell] = SMR_UNIT_PENDING;
     }
   }

@@ -49,8 +49,9 @@ smr_status smr_units_create(const smr_job *job, const smr_experiment *experiment
 void smr_units_destroy(smr_units **units);
 /* Sets the status of every cell from a ledger. */
 void smr_units_load(smr_units *units, const smr_ledger *ledger);
-/* Units that failed for want of memory are pending again: this machine may have more. */
-void smr_units_retry_memory(smr_units *units, const smr_ledger *ledger);
+/* Pending again: units that failed for want of memory (this machine may have more), and units in
+ * quarantine that died no more than `retries` times alone (the job may allow more now). */
+void smr_units_retry(smr_units *units, const smr_ledger *ledger, int64_t retries);
 int64_t smr_units_count(const smr_units *units, smr_unit_status status);
 int smr_block_is_finished(const smr_units *units, const smr_block *block);
 

@@ -87,6 +87,11 @@ smr_status smr_file_read(const char *path, int64_t max_bytes, char **data, size_
   smr_text unpacked = {0};
   *data = NULL;
   *bytes = 0;
+  struct stat about;
+  if (stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)) {
+    /* Opening a pipe without a writer would wait for ever. */
+    SMR_FAIL(SMR_ERR_IO, "cannot read %s: it is no regular file", path);
+  }
   int file = open_again(path, O_RDONLY);
   if (file < 0) {
     return fail_io("open", path, errno);

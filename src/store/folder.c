@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "simmer/base/clock.h"
 #include "simmer/base/file.h"
@@ -214,13 +215,29 @@ static smr_status put_aside(const char *folder) {
   return SMR_OK;
 }
 
+/* Marks a new folder as this job's, unless another process was faster: link(2) never replaces a
+ * file, also over NFS. */
+static smr_status mark_folder(const char *folder, const char *fixed_keys) {
+  char keys[SMR_PATH_BYTES], own[SMR_PATH_BYTES], name[96], unique[SMR_UNIQUE_BYTES];
+  snprintf(name, sizeof name, "%s.tmp.%s", keys_name, smr_file_make_unique(unique));
+  SMR_TRY(smr_file_join(keys, folder, keys_name));
+  SMR_TRY(smr_file_join(own, folder, name));
+  SMR_TRY(smr_file_write(own, fixed_keys, strlen(fixed_keys)));
+  int is_settled = link(own, keys) == 0 || errno == EEXIST;
+  (void)unlink(own);
+  if (is_settled) {
+    return smr_file_sync_folder(folder);
+  }
+  return write_text(folder, keys_name, fixed_keys); /* a file system without links */
+}
+
 /* Accepts a folder that holds this job or none; its job.keys are this job's afterwards. */
 static smr_status check_or_claim(const char *path, const char *fixed_keys) {
   char *old_keys = NULL;
   int is_marked = 0;
   SMR_TRY(check_is_new(path, &is_marked));
   if (!is_marked) {
-    SMR_TRY(write_text(path, keys_name, fixed_keys));
+    SMR_TRY(mark_folder(path, fixed_keys));
   }
   /* Read in any case: another process may have put its own job here in between. */
   SMR_TRY(read_text(path, keys_name, &old_keys));
