@@ -24,7 +24,8 @@ static const smr_key keys[] = {
      INFINITY, "bytes", "auto", NULL,
      "Memory that one rank may use for a unit; auto is 2 GiB, whatever the machine has."},
     {"run.retries", SMR_KEY_INT, SMR_KEY_RUN, AT(retries), 0, 1e6, "", "3", NULL,
-     "How often a unit that took its process down is tried again before it is left out."},
+     "How often a unit that took its process down is tried again before it is left out; raise it to"
+     " try one again that was."},
     {"run.lease", SMR_KEY_DURATION, SMR_KEY_RUN | SMR_KEY_OPEN_MINIMUM, AT(lease_s), 0, INFINITY,
      "s", "60", NULL,
      "How long a claim without a sign of life is respected before others take the work over."},
@@ -36,7 +37,8 @@ static const smr_key keys[] = {
      AT(time_limit_s), 0, INFINITY, "s", "auto", NULL,
      "Stop in time for this limit with everything saved; auto is none."},
     {"run.data", SMR_KEY_STRING, SMR_KEY_RUN, AT(data_folder), 0, 0, "", "\"\"", NULL,
-     "Folder of data files; empty means --data, then SIMMER_DATA, then data, then the working folder."},
+     "Folder of data files; empty means --data, then SIMMER_DATA, then data, then the working "
+     "folder."},
 };
 
 static const smr_key_table table = {keys, sizeof keys / sizeof keys[0], sizeof(smr_common_config)};
