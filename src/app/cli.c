@@ -297,6 +297,11 @@ static int finish(smr_status status, int is_speaking) {
   if (is_failure && is_speaking && smr_error_message()[0] != '\0') {
     smr_log_error("%s", smr_error_message());
   }
+  if (is_failure && getenv("OMPI_COMM_WORLD_SIZE") != NULL) {
+    /* mpirun ends everything at the first bad exit code, and now and then drops output that it
+     * hasn't read yet. */
+    smr_clock_sleep(0.2);
+  }
   return smr_status_exit_code(status);
 }
 
