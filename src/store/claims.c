@@ -206,6 +206,15 @@ smr_status smr_claims_take(smr_claims *claims, const char *block, smr_claim_outc
   return SMR_OK;
 }
 
+/* A claim gets its next name. One that is gone was taken over while we were taken for dead: no
+ * harm. */
+static smr_status move_claim(const char *from, const char *to) {
+  if (rename(from, to) != 0 && errno != ENOENT) {
+    return fail_io("rename", from, errno);
+  }
+  return SMR_OK;
+}
+
 /* The entry of a block that we hold. */
 static smr_status get_held(smr_claims *claims, const char *block, smr_block **entry) {
   SMR_TRY(smr_watch_get_block(claims, block, entry));
@@ -222,9 +231,7 @@ smr_status smr_claims_finish(smr_claims *claims, const char *block) {
   SMR_TRY(get_held(claims, block, &entry));
   get_path(claims, block, entry->held, from);
   get_done_path(claims, block, to);
-  if (rename(from, to) != 0 && errno != ENOENT) {
-    return fail_io("rename", from, errno);
-  }
+  SMR_TRY(move_claim(from, to));
   entry->held = -1;
   entry->is_done = 1;
   return SMR_OK;
@@ -237,9 +244,7 @@ smr_status smr_claims_hand_back(smr_claims *claims, const char *block) {
   SMR_TRY(get_held(claims, block, &entry));
   get_path(claims, block, entry->held, from);
   get_free_path(claims, block, entry->held, to);
-  if (rename(from, to) != 0 && errno != ENOENT) {
-    return fail_io("rename", from, errno);
-  }
+  SMR_TRY(move_claim(from, to));
   entry->is_free = entry->top == entry->held;
   entry->held = -1;
   claims->is_stale = 1;
@@ -257,9 +262,7 @@ smr_status smr_claims_reopen(smr_claims *claims, const char *block) {
   }
   get_done_path(claims, block, from);
   get_free_path(claims, block, entry->top + 1, to);
-  if (rename(from, to) != 0 && errno != ENOENT) {
-    return fail_io("rename", from, errno);
-  }
+  SMR_TRY(move_claim(from, to));
   entry->is_done = 0;
   entry->top++;
   entry->is_free = 1;
