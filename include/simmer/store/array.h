@@ -11,30 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "simmer/base/array.h"
 #include "simmer/base/error.h"
 #include "simmer/base/text.h"
-
-typedef enum {
-  SMR_F64,
-  SMR_F32,
-  SMR_I64,
-  SMR_I32,
-  SMR_U8,
-  SMR_TEXTS
-} smr_array_type; /* TEXTS: const char *const * */
-enum { SMR_ARRAY_DIMENSIONS = 8 };
-
-typedef struct {
-  const char *name;
-  smr_array_type type;
-  int n_dimensions; /* 0 = scalar */
-  int64_t shape[SMR_ARRAY_DIMENSIONS];
-  const char *dimensions[SMR_ARRAY_DIMENSIONS]; /* names; a name without a coordinate array gets a
-                                                   plain scale */
-  const char *unit, *meaning;                   /* attributes units and long_name; NULL = none */
-  void *data;            /* row-major; borrowed for writing, caller's storage for reading */
-  bool is_measured_time; /* excluded from bit-equality; attribute simmer_measured = 1 */
-} smr_array;
 
 /* Root attribute: text, or when text is NULL a whole number (is_integer) or a real one. */
 typedef struct {

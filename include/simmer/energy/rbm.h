@@ -1,0 +1,32 @@
+/* The restricted Boltzmann machine with {0,1} units, E(v,h) = -v'Wh - b'v - c'h (Smolensky 1986;
+ * Hinton, "A practical guide to training RBMs", 2010).
+ *
+ * Letters: V visible units, H hidden units, n rows of a shard. All matrices are row-major and
+ * float32. A call is one set of GEMMs on one BLAS thread: its bits depend on (n, V, H) alone.
+ * Everything here is local and thread-safe. */
+#ifndef SIMMER_ENERGY_RBM_H
+#define SIMMER_ENERGY_RBM_H
+
+#include <stdint.h>
+
+#include "simmer/base/error.h"
+#include "simmer/base/random.h"
+
+/* A view of parameters that somebody else owns. */
+typedef struct {
+  int64_t n_visible, n_hidden;
+  const float *w;            /* W [V x H] */
+  const float *visible_bias; /* b [V] */
+  const float *hidden_bias;  /* c [H] */
+} smr_rbm;
+
+/* h [n x H] = p(h = 1 | v) for v [n x V], values in [0,1]. SMR_ERR_LIMIT when a size is beyond
+ * BLAS. */
+smr_status smr_rbm_hidden(const smr_rbm *rbm, int64_t n, const float *v, float *h) SMR_NODISCARD;
+/* v [n x V] = p(v = 1 | h) for h [n x H]. */
+smr_status smr_rbm_visible(const smr_rbm *rbm, int64_t n, const float *h, float *v) SMR_NODISCARD;
+/* f[n] = F(v) = -b'v - sum_j softplus(c_j + (v'W)_j), summed in double; work [n x H]. */
+smr_status smr_rbm_free_energy(const smr_rbm *rbm, int64_t n, const float *v, float *work,
+                               double *f) SMR_NODISCARD;
+
+#endif

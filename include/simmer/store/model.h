@@ -1,0 +1,28 @@
+/* model.h5: a trained RBM, W [visible x hidden], visible_bias, hidden_bias, with where it comes
+ * from. Local; no MPI. */
+#ifndef SIMMER_STORE_MODEL_H
+#define SIMMER_STORE_MODEL_H
+
+#include "simmer/store/array.h"
+
+/* float32, row-major. Optional arrays are NULL. */
+typedef struct {
+  int64_t n_visible, n_hidden;
+  int64_t height, width; /* of the visible units as an image; 0 when unknown */
+  float *w;              /* W [visible x hidden] */
+  float *visible_bias, *hidden_bias;
+  float *visible_offset, *hidden_offset; /* optional: centring */
+  float *visible_mean;                   /* optional: mean of the training data, base rates */
+  int64_t n_samples;
+  float *samples; /* optional: [n_samples x visible] probabilities of fantasy particles */
+} smr_model;
+
+/* Sealed small-file write (array.h). */
+smr_status smr_model_write(const char *path, const smr_model *model, int64_t n_attributes,
+                           const smr_attribute *attributes) SMR_NODISCARD;
+/* Reads and checks: shapes that agree, every number finite; float64 files are narrowed. Errors name
+ * the file, the dataset and what is wrong. Freed by smr_model_clear. */
+smr_status smr_model_read(const char *path, smr_model *model) SMR_NODISCARD;
+void smr_model_clear(smr_model *model);
+
+#endif
