@@ -228,7 +228,12 @@ static smr_status parse_text(const char *text, const char *name, int64_t n_overr
   smr_text_clear(&report);
   SMR_TRY(status);
   out->experiment = smr_experiment_get(smr_job_get_experiment(out->job));
-  return SMR_OK;
+  status = smr_memory_alloc((int64_t)out->experiment->survey_bytes, 1, "survey of the data",
+                            &out->survey);
+  if (status != SMR_OK) {
+    smr_cli_clear_job(out);
+  }
+  return status;
 }
 
 static const char *choose_data_folder(const char *option, const smr_job *job) {
@@ -259,9 +264,9 @@ smr_status smr_cli_parse_job(const smr_cli *cli, const char *text, int is_speaki
   return SMR_OK;
 }
 
-smr_status smr_cli_check_job(const smr_cli_job *job) {
+smr_status smr_cli_check_job(smr_cli_job *job) {
   smr_text report = {0};
-  smr_status status = job->experiment->check(job->job, job->data_folder, &report);
+  smr_status status = job->experiment->check(job->job, job->data_folder, job->survey, &report);
   if (status != SMR_OK && report.data != NULL) {
     fputs(report.data, stderr);
     smr_error_set(status, "%s", "");
@@ -287,6 +292,8 @@ smr_status smr_cli_load_folder(const char *folder, smr_cli_job *out) {
 
 void smr_cli_clear_job(smr_cli_job *job) {
   smr_job_destroy(&job->job);
+  smr_memory_free(job->survey);
+  job->survey = NULL;
 }
 
 /* --- the program --- */

@@ -26,6 +26,7 @@ typedef struct {
   const smr_experiment *experiment;
   char folder[4096]; /* output */
   const char *data_folder;
+  void *survey; /* what smr_cli_check_job found; zeros before */
 } smr_cli_job;
 
 /* Parses JOB's text (already read) with the overrides; mistakes are printed by this rank when
@@ -35,7 +36,7 @@ smr_status smr_cli_parse_job(const smr_cli *cli, const char *text, int is_speaki
 /* Reads JOB. Local. */
 smr_status smr_cli_read_job(const smr_cli *cli, char **text) SMR_NODISCARD;
 /* The experiment's own checks against data files; prints what is wrong. Local. */
-smr_status smr_cli_check_job(const smr_cli_job *job) SMR_NODISCARD;
+smr_status smr_cli_check_job(smr_cli_job *job) SMR_NODISCARD;
 /* The job of an output folder. Local. */
 smr_status smr_cli_load_folder(const char *folder, smr_cli_job *out) SMR_NODISCARD;
 void smr_cli_clear_job(smr_cli_job *job);

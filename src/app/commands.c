@@ -27,7 +27,7 @@ smr_status smr_command_collect(const smr_cli *cli, const smr_context *world) {
   int64_t n_dropped = 0;
   SMR_TRY(smr_cli_load_folder(cli->argument[0], &job));
   smr_status status = SMR_OK;
-  SMR_TRY_DONE(smr_units_create(job.job, job.experiment, &units));
+  SMR_TRY_DONE(smr_units_create(job.job, job.experiment, job.survey, &units));
   SMR_TRY_DONE(smr_ledger_read(job.folder, &ledger));
   SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));
   SMR_TRY_DONE(smr_collect(job.folder, units, ledger, &counts));

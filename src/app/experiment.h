@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "simmer/base/file.h"
+#include "simmer/base/hash.h"
 #include "simmer/comm/context.h"
 #include "simmer/job/job.h"
 #include "simmer/linalg/grid.h"
@@ -25,9 +27,23 @@ typedef struct {
 /* What a running unit may ask for. */
 typedef struct smr_services {
   void *self;
-  /* 1 on all ranks of the group when the unit should end with SMR_STOPPED. Collective in the group.
-   */
+  /* 1 on all ranks of the group when the unit should end with SMR_STOPPED, with enough time left
+   * for a checkpoint. Collective in the group. */
   int (*should_stop)(struct smr_services *services);
+  /* Called by all ranks of the group when a checkpoint is safely on disk, with the seconds it took:
+   * the unit has made progress, and a later death is no longer held against it. */
+  smr_status (*note_checkpoint)(struct smr_services *services, double seconds) SMR_NODISCARD;
+  /* Tells the progress line how far the unit is, 0 to 1, and a short text. Group's rank 0, cheap.
+   */
+  void (*note_progress)(struct smr_services *services, double share, const char *text);
+  /* After the group's rank 0 has written `name` into `folder`: a job of one unit links it at the
+   * top of the output folder. */
+  void (*publish)(struct smr_services *services, const char *name);
+  /* The unit's own folder, DIR/units/<identity>, made by whoever writes to it first; the identity;
+   * and what its files say of where they come from (group's rank 0, else NULL). */
+  char folder[SMR_PATH_BYTES];
+  char identity[SMR_HASH_TEXT_BYTES];
+  const struct smr_provenance *provenance;
   /* The unit's record on the group's rank 0 (NaN at start), NULL on the others. */
   double *record;
   const smr_schema *schema;
@@ -53,11 +69,20 @@ typedef struct {
    * each). Local. */
   smr_status (*describe)(const smr_job *job, smr_schema *outputs,
                          smr_schema *summaries) SMR_NODISCARD;
-  /* Mistakes that only this experiment can see, with the places in the job file, into report. May
-   * look at data files (no MPI). Local; called on one rank. */
-  smr_status (*check)(const smr_job *job, const char *data_folder, smr_text *report) SMR_NODISCARD;
+  /* Results don't depend on how many ranks share a unit: that number is no part of its identity,
+   * and `auto` takes what the run offers. */
+  bool is_rank_free;
+  /* Units write checkpoints: one may be started though it can't be finished in time. */
+  bool has_checkpoints;
+  /* Bytes of what `check` finds out about the data: plain bytes without pointers, zeros when nobody
+   * has looked. */
+  size_t survey_bytes;
+  /* Mistakes that only this experiment can see, with the places in the job file, into report; fills
+   * the survey. May look at data files (no MPI). Local; called on one rank. */
+  smr_status (*check)(const smr_job *job, const char *data_folder, void *survey,
+                      smr_text *report) SMR_NODISCARD;
   /* Cost of a unit on n_ranks. Local, fast: called for every cell. */
-  void (*plan)(const void *config, int n_ranks, smr_unit_cost *cost);
+  void (*plan)(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost);
   /* What all units share (datasets). Collective on world. */
   smr_status (*open)(const smr_context *world, const smr_job *job, const char *data_folder,
                      void **state) SMR_NODISCARD;
@@ -77,5 +102,6 @@ const smr_experiment *smr_experiment_get(int64_t index);
 const smr_job_experiment *smr_experiment_list(void);
 
 extern const smr_experiment smr_experiment_ridge;
+extern const smr_experiment smr_experiment_rbm;
 
 #endif

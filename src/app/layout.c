@@ -4,12 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "simmer/base/clock.h"
-#include "simmer/base/file.h"
+#include "provenance.h"
 #include "simmer/base/memory.h"
-#include "version.h"
-
-enum { MOST_ATTRIBUTES = 16, MOST_RUNS_BYTES = 1 << 20 };
 
 struct smr_layout {
   smr_results_layout results;
@@ -17,10 +13,7 @@ struct smr_layout {
   int64_t n_owned;
   smr_array *coordinates;
   void **owned; /* converted values, one a coordinate */
-  smr_attribute attributes[MOST_ATTRIBUTES];
-  smr_text libraries;
-  char *runs;
-  char cpu[256], date[32], title[512];
+  smr_provenance *provenance;
 };
 
 /* Values of an axis in the type that suits it. */
@@ -131,54 +124,16 @@ static smr_status add_coordinates(smr_layout *layout, const smr_job *job,
   return SMR_OK;
 }
 
-static void add_text(smr_layout *layout, const char *name, const char *text) {
-  layout->attributes[layout->results.n_attributes++] = (smr_attribute){.name = name, .text = text};
-}
-
-static void add_integer(smr_layout *layout, const char *name, int64_t number) {
-  layout->attributes[layout->results.n_attributes++] =
-      (smr_attribute){.name = name, .is_integer = true, .integer = number};
-}
-
-/* What log/runs.log says of the starts that made these results: a line each. */
-static smr_status read_runs(smr_layout *layout, const char *folder) {
-  char path[SMR_PATH_BYTES];
-  size_t bytes = 0;
-  SMR_TRY(smr_file_join(path, folder, "log/runs.log"));
-  if (smr_file_exists(path)) {
-    return smr_file_read(path, MOST_RUNS_BYTES, &layout->runs, &bytes);
-  }
-  return smr_memory_copy_string("", &layout->runs);
-}
-
-static smr_status add_attributes(smr_layout *layout, const char *folder, const smr_units *units) {
-  const smr_common_config *common = smr_job_get_common(units->job);
-  SMR_TRY(read_runs(layout, folder));
-  SMR_TRY(smr_version_write_libraries(&layout->libraries));
-  snprintf(layout->title, sizeof layout->title, "%s: %s", units->experiment->title, common->name);
-  add_text(layout, "title", layout->title);
-  add_text(layout, "experiment", units->experiment->name);
-  add_text(layout, "job", smr_job_get_yaml(units->job));
-  add_integer(layout, "seed", common->seed);
-  add_text(layout, "simmer_version", smr_version());
-  add_integer(layout, "numerics_version", SMR_NUMERICS_VERSION);
-  add_text(layout, "git_commit", smr_version_git_commit());
-  add_text(layout, "libraries", layout->libraries.data);
-  add_text(layout, "cpu", smr_version_cpu(layout->cpu, sizeof layout->cpu));
-  add_text(layout, "runs", layout->runs);
-  add_text(layout, "date", smr_clock_format_date(layout->date, sizeof layout->date));
-  add_integer(layout, "format_version", 1);
-  layout->results.attributes = layout->attributes;
-  return SMR_OK;
-}
-
 smr_status smr_layout_create(const char *folder, const smr_units *units, const smr_schema *schema,
                              smr_layout **out) {
   smr_layout *layout = NULL;
   SMR_TRY(smr_memory_alloc(1, sizeof *layout, "result layout", &layout));
   smr_status status = SMR_OK;
   SMR_TRY_DONE(add_coordinates(layout, units->job, schema));
-  SMR_TRY_DONE(add_attributes(layout, folder, units));
+  SMR_TRY_DONE(
+      smr_provenance_create(folder, units->job, units->experiment, NULL, &layout->provenance));
+  layout->results.attributes =
+      smr_provenance_get(layout->provenance, &layout->results.n_attributes);
   layout->results.n_outer = (int)smr_job_count_dimensions(units->job);
   layout->results.n_coordinates = layout->n_owned;
   layout->results.coordinates = layout->coordinates;
@@ -202,8 +157,7 @@ void smr_layout_destroy(smr_layout **layout) {
   }
   smr_memory_free(l->owned);
   smr_memory_free(l->coordinates);
-  smr_memory_free(l->runs);
-  smr_text_clear(&l->libraries);
+  smr_provenance_destroy(&l->provenance);
   smr_memory_free(l);
   *layout = NULL;
 }

@@ -20,7 +20,7 @@ typedef struct {
   int has_rates;
   int64_t n_ranks;
   double total_flops, core_seconds, longest_unit_s; /* the longest on the ranks it takes */
-  int64_t most_shards, shared_bytes;
+  int64_t most_shards;
   int64_t record_bytes, result_bytes;
 } plan_work;
 
@@ -33,13 +33,13 @@ static smr_status add_costs(plan_work *plan) {
   for (int64_t i = 0; i < units->n_ordered; ++i) {
     smr_unit_cost cost = {0};
     smr_job_configure(units->job, units->order[i], &common, config);
-    int ranks = smr_units_choose_ranks(plan->job.experiment, &common, config, &cost);
+    const int ranks = units->ranks[units->order[i]];
+    units->experiment->plan(config, units->survey, ranks, &cost);
     double seconds = smr_rates_predict(&plan->rates, &cost, ranks, 1);
     plan->total_flops += cost.flops + cost.slow_flops;
     plan->core_seconds += seconds * ranks;
     plan->longest_unit_s = fmax(plan->longest_unit_s, seconds);
     plan->most_shards = smr_int_max(plan->most_shards, cost.n_shards);
-    plan->shared_bytes = smr_int_max(plan->shared_bytes, cost.shared_bytes);
   }
   smr_memory_free(config);
   return SMR_OK;
@@ -101,6 +101,10 @@ static void print_units(const plan_work *plan) {
   }
   printf("\nmemory per rank   %s\n",
          smr_memory_format(units->most_memory_bytes, text, sizeof text));
+  if (units->shared_bytes > 0) {
+    printf("memory per node   %s shared, for the data\n",
+           smr_memory_format(units->shared_bytes, text, sizeof text));
+  }
 }
 
 static void print_time(const plan_work *plan) {
@@ -142,7 +146,7 @@ static void print_batch(const plan_work *plan) {
   int64_t ranks = plan->n_ranks > 0 ? plan->n_ranks : suggest_ranks(plan);
   /* Twice the predicted time and some memory for the libraries. */
   double minutes = ceil(predict_wall(plan, ranks) * 2 / 60);
-  int64_t mebibytes = (units->most_memory_bytes >> 20) + 256 + (plan->shared_bytes >> 20);
+  int64_t mebibytes = (units->most_memory_bytes >> 20) + 256 + (units->shared_bytes >> 20);
   printf("batch resources   sbatch --ntasks=%" PRId64 " --cpus-per-task=1 --mem-per-cpu=%" PRId64
          "M --time=%02d:%02d:00\n",
          ranks, mebibytes, (int)minutes / 60, (int)minutes % 60);
@@ -165,7 +169,10 @@ smr_status smr_command_plan(const smr_cli *cli, const smr_context *world) {
     SMR_TRY_DONE(smr_rates_calibrate(&plan.rates));
   }
   plan.has_rates = cli->is_calibrating || smr_rates_load(&plan.rates);
-  SMR_TRY_DONE(smr_units_create(plan.job.job, plan.job.experiment, &plan.units));
+  SMR_TRY_DONE(smr_units_create(plan.job.job, plan.job.experiment, plan.job.survey, &plan.units));
+  if (plan.n_ranks > 0) {
+    smr_units_spread(plan.units, (int)plan.n_ranks, smr_cli_count_threads());
+  }
   SMR_TRY_DONE(add_costs(&plan));
   SMR_TRY_DONE(count_files(&plan));
   print_units(&plan);

@@ -29,45 +29,72 @@ struct smr_progress {
   double start_s, last_line_s;
 };
 
-static void format_line(const smr_progress *progress, int64_t n_done, int64_t n_failed,
-                        bool with_bar, char *line, size_t bytes) {
+/* Units that count: finished ones, and shares of those that tell how far they are. */
+typedef struct {
+  int64_t n_done, n_failed;
+  double partly;
+  const char *now; /* what the first of the latter says of itself; NULL if none */
+} tally;
+
+/* A report of a unit that tells how far it is begins with a percentage. */
+static void add_beat(tally *sum, const smr_beat *beat) {
+  double percent = 0;
+  int used = 0;
+  sum->n_done += beat->n_done;
+  sum->n_failed += beat->n_failed;
+  if (sscanf(beat->now, "%lf%% %n", &percent, &used) == 1 && used > 0) {
+    sum->partly += percent / 100;
+    sum->now = sum->now == NULL ? beat->now + used : sum->now;
+  }
+}
+
+static void format_line(const smr_progress *progress, const tally *sum, bool with_bar, char *line,
+                        size_t bytes) {
   double elapsed = smr_clock_monotonic_s() - progress->start_s;
-  double rate = elapsed > 0 ? (double)n_done / elapsed : 0;
-  int64_t n_finished = smr_int_min(progress->n_before + n_done + n_failed, progress->n_total);
-  double share = progress->n_total > 0 ? (double)n_finished / (double)progress->n_total : 1;
+  double worked = (double)sum->n_done + sum->partly;
+  double rate = elapsed > 0 ? worked / elapsed : 0;
+  int64_t n_finished =
+      smr_int_min(progress->n_before + sum->n_done + sum->n_failed, progress->n_total);
+  double finished = fmin((double)n_finished + sum->partly, (double)progress->n_total);
+  double share = progress->n_total > 0 ? finished / (double)progress->n_total : 1;
   char bar[64] = "", failed[48] = "", left[64] = "", duration[32];
   if (with_bar) {
     int full = (int)(share * BAR_CELLS);
     snprintf(bar, sizeof bar, "[%.*s%*s] ", full, "####################", BAR_CELLS - full, "");
   }
-  if (n_failed > 0) {
-    snprintf(failed, sizeof failed, ", %" PRId64 " failed", n_failed);
+  if (sum->n_failed > 0) {
+    snprintf(failed, sizeof failed, ", %" PRId64 " failed", sum->n_failed);
   }
   if (rate > 0) {
-    smr_clock_format_duration((double)(progress->n_total - n_finished) / rate, duration,
+    smr_clock_format_duration(((double)progress->n_total - finished) / rate, duration,
                               sizeof duration);
-    snprintf(left, sizeof left, ", %.3g units/s, %s left", rate, duration);
+    if (rate >= 0.1) {
+      snprintf(left, sizeof left, ", %.3g units/s, %s left", rate, duration);
+    } else {
+      snprintf(left, sizeof left, ", %s left", duration);
+    }
   }
-  snprintf(line, bytes, "%s%" PRId64 "/%" PRId64 " units (%.1f %%)%s%s", bar, n_finished,
-           progress->n_total, 100 * share, failed, left);
+  snprintf(line, bytes, "%s%" PRId64 "/%" PRId64 " units (%.1f %%)%s%s%s%s", bar, n_finished,
+           progress->n_total, 100 * share, failed, left, sum->now != NULL ? "; " : "",
+           sum->now != NULL ? sum->now : "");
 }
 
 static void show(smr_progress *progress) {
   smr_beat *beats = NULL;
-  int64_t n = 0, n_done = 0, n_failed = 0;
+  int64_t n = 0;
+  tally sum = {0};
   if (smr_claims_read_beats(progress->folder, &beats, &n) != SMR_OK) {
     return;
   }
   for (int64_t i = 0; i < n; ++i) {
-    n_done += beats[i].n_done;
-    n_failed += beats[i].n_failed;
+    add_beat(&sum, &beats[i]);
   }
-  smr_memory_free(beats);
-  char line[320], live[400];
+  char line[480], live[500];
   if (smr_log_is_terminal()) {
-    format_line(progress, n_done, n_failed, true, line, sizeof line);
+    format_line(progress, &sum, true, line, sizeof line);
     snprintf(live, sizeof live, "simmer: %s", line);
     smr_log_live(live);
+    smr_memory_free(beats);
     return;
   }
   /* In a log file: after 10 s, then at growing distances, at most 5 minutes. */
@@ -75,9 +102,10 @@ static void show(smr_progress *progress) {
   double gap = fmin(fmax(10, 0.5 * (progress->last_line_s - progress->start_s)), 300);
   if (now - progress->last_line_s >= gap) {
     progress->last_line_s = now;
-    format_line(progress, n_done, n_failed, false, line, sizeof line);
+    format_line(progress, &sum, false, line, sizeof line);
     smr_log_info("%s", line);
   }
+  smr_memory_free(beats);
 }
 
 static void *run(void *argument) {

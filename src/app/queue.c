@@ -31,6 +31,7 @@ struct smr_queue {
   bool is_late;       /* some unit was left out because it can't be finished in time */
   int64_t n_complete; /* blocks complete but not yet flushed */
   int64_t n_done, n_failed;
+  bool is_cleared; /* the running unit's start mark is void: it has a new checkpoint */
   double last_flush_s, idle_s, nap_s;
   double ratio; /* measured over predicted seconds, smoothed; 0 before the first */
 };
@@ -273,6 +274,9 @@ static smr_status mark_start(smr_queue *queue, int64_t cell, bool *is_ready, boo
 }
 
 static bool fits_in_time(const smr_queue *queue, int64_t cell) {
+  if (queue->config.has_checkpoints) {
+    return smr_clock_monotonic_s() + flush_margin_s < queue->config.deadline_s;
+  }
   double ratio = queue->ratio > 0 ? queue->ratio : 1;
   double end = smr_clock_monotonic_s() + queue->config.units->seconds[cell] * ratio * 1.1;
   return end + flush_margin_s < queue->config.deadline_s;
@@ -309,6 +313,7 @@ static smr_status next_unit(smr_queue *queue, unit_search *found, int64_t *cell)
       continue;
     }
     *found = is_ready ? UNIT_FOUND : UNIT_WAIT;
+    queue->is_cleared = false;
     queue->position += is_ready;
     *cell = candidate;
     return SMR_OK;
@@ -360,6 +365,22 @@ smr_status smr_queue_next(smr_queue *queue, smr_queue_action *action, int64_t *c
     SMR_TRY(leave_alone(queue));
     SMR_TRY(end_block(queue));
   }
+}
+
+smr_status smr_queue_note_checkpoint(smr_queue *queue, int64_t cell) {
+  bool is_marked = queue->is_marking || is_suspect(queue, cell);
+  if (!is_marked || queue->is_cleared) {
+    return SMR_OK;
+  }
+  /* Once a start is enough: the mark of this start is void from now on. */
+  queue->is_cleared = true;
+  return smr_journal_mark_retry(queue->journal, queue->config.units->hashes[cell]);
+}
+
+void smr_queue_note_progress(smr_queue *queue, double share, const char *text) {
+  char line[128];
+  snprintf(line, sizeof line, "%.1f%% %s", 100 * share, text);
+  smr_claims_report(queue->claims, queue->n_done, queue->n_failed, line);
 }
 
 smr_status smr_queue_put(smr_queue *queue, int64_t cell, smr_status result, const double *record,

@@ -20,6 +20,7 @@ typedef struct {
   int ranks;            /* the class of blocks this group works on */
   double deadline_s;    /* on the monotonic clock; INFINITY for none */
   int64_t memory_bytes; /* what a rank may take */
+  bool has_checkpoints; /* a unit may be started though it can't be finished in time */
 } smr_queue_config;
 
 typedef struct smr_queue smr_queue;
@@ -38,6 +39,10 @@ smr_status smr_queue_next(smr_queue *queue, smr_queue_action *action, int64_t *c
  * with its message. */
 smr_status smr_queue_put(smr_queue *queue, int64_t cell, smr_status result, const double *record,
                          double seconds) SMR_NODISCARD;
+/* The unit that runs has a new checkpoint: earlier starts are not held against it. */
+smr_status smr_queue_note_checkpoint(smr_queue *queue, int64_t cell) SMR_NODISCARD;
+/* How far the unit that runs is (0 to 1), for those who watch. */
+void smr_queue_note_progress(smr_queue *queue, double share, const char *text);
 /* Writes what is left and marks finished blocks. */
 smr_status smr_queue_close(smr_queue *queue) SMR_NODISCARD;
 /* Seconds spent waiting for others. */

@@ -53,9 +53,9 @@ smr_status smr_ridge_open(const smr_context *world, const smr_job *job, const ch
 void smr_ridge_close(void **state);
 /* The opened dataset of this configuration. */
 const smr_dataset *smr_ridge_find_dataset(void *state, const smr_data_config *config);
-smr_status smr_ridge_check(const smr_job *job, const char *data_folder,
+smr_status smr_ridge_check(const smr_job *job, const char *data_folder, void *survey,
                            smr_text *report) SMR_NODISCARD;
-void smr_ridge_plan(const void *config, int n_ranks, smr_unit_cost *cost);
+void smr_ridge_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost);
 
 /* Rows to test on: what the job says, 1000 for a teacher, -1 (all that are left out) for files. */
 int64_t smr_ridge_count_test(const smr_ridge_config *config);

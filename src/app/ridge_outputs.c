@@ -7,16 +7,7 @@
 #include "ridge.h"
 #include "simmer/base/memory.h"
 #include "simmer/regress/theory.h"
-
-enum { N_STATISTICS = 7, NAME_BYTES = 64, MEANING_BYTES = 128 };
-
-static const char *const statistic_names[N_STATISTICS] = {"mean", "stderr", "median", "q05",
-                                                          "q25",  "q75",    "q95"};
-static const char *const statistic_texts[N_STATISTICS] = {
-    "mean over replicates",   "standard error of the mean",
-    "median over replicates", "5 % quantile",
-    "25 % quantile",          "75 % quantile",
-    "95 % quantile"};
+#include "summary.h"
 
 /* Outputs that are summarised. */
 static const int summarised[] = {
@@ -27,7 +18,7 @@ enum { N_SUMMARISED = sizeof summarised / sizeof summarised[0] };
 
 /* Summaries that are no plain statistic, after those. */
 enum { Z_EXACT, Z_ASYMPTOTIC, TAIL_INDEX, N_FINISHED, N_SPECIAL };
-enum { N_SUMMARIES = N_SUMMARISED * N_STATISTICS + N_SPECIAL };
+enum { N_SUMMARIES = N_SUMMARISED * SMR_SUMMARY_STATISTICS + N_SPECIAL };
 
 static const smr_output specials[N_SPECIAL] = {
     {"estimation_error_z",
@@ -59,8 +50,8 @@ typedef struct {
 typedef struct {
   smr_inner_dimension dimensions[3];
   smr_output outputs[N_SUMMARIES];
-  char names[N_SUMMARIES][NAME_BYTES];
-  char meanings[N_SUMMARIES][MEANING_BYTES];
+  char names[N_SUMMARIES][SMR_SUMMARY_NAME_BYTES];
+  char meanings[N_SUMMARIES][SMR_SUMMARY_MEANING_BYTES];
 } summary_block;
 
 /* Index of the inner dimension of each kind, -1 where a zip made it an outer axis. */
@@ -144,13 +135,9 @@ static void fill_summaries(const inner_dimensions *inner, const smr_output *outp
                            summary_block *block) {
   int64_t at = 0;
   for (int i = 0; i < N_SUMMARISED; ++i) {
-    for (int j = 0; j < N_STATISTICS; ++j, ++at) {
-      const smr_output *source = &outputs[summarised[i]];
-      snprintf(block->names[at], NAME_BYTES, "%s_%s", source->name, statistic_names[j]);
-      snprintf(block->meanings[at], MEANING_BYTES, "%s: %s", source->meaning, statistic_texts[j]);
-      block->outputs[at] = *source;
-      block->outputs[at].name = block->names[at];
-      block->outputs[at].meaning = block->meanings[at];
+    for (int j = 0; j < SMR_SUMMARY_STATISTICS; ++j, ++at) {
+      smr_summary_describe(&outputs[summarised[i]], j, block->names[at], block->meanings[at],
+                           &block->outputs[at]);
     }
   }
   for (int i = 0; i < N_SPECIAL; ++i, ++at) {
@@ -177,81 +164,18 @@ smr_status smr_ridge_describe(const smr_job *job, smr_schema *outputs, smr_schem
   return SMR_OK;
 }
 
-static int compare_doubles(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-/* Quantile by linear interpolation between order statistics (Hyndman & Fan 1996, type 7). */
-static double quantile(int64_t n, const double *sorted, double p) {
-  double place = p * (double)(n - 1);
-  int64_t below = (int64_t)floor(place);
-  int64_t above = below + 1 < n ? below + 1 : below;
-  double share = place - (double)below;
-  if (sorted[below] == sorted[above]) {
-    return sorted[below];
-  }
-  return sorted[below] + share * (sorted[above] - sorted[below]);
-}
-
-/* Mean and standard error; NaN for n = 0, and a standard error only from n = 2 on. */
-static void mean_and_error(int64_t n, const double *values, double *mean, double *error) {
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    sum += values[i];
-  }
-  *mean = n > 0 ? sum / (double)n : (double)NAN;
-  double squares = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    squares += (values[i] - *mean) * (values[i] - *mean);
-  }
-  *error = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : (double)NAN;
-}
-
-/* What exists of the moments of a value: the error at lambda = 0 has a tail. */
-typedef struct {
-  bool has_mean, has_error;
-} moments;
-
-static moments find_moments(const smr_ridge_config *config, int output, int64_t features,
-                            double lambda) {
+static smr_summary_moments find_moments(const smr_ridge_config *config, int output,
+                                        int64_t features, double lambda) {
   bool is_tailed = output == SMR_RIDGE_test_mse || output == SMR_RIDGE_estimation_error ||
                    output == SMR_RIDGE_variance || output == SMR_RIDGE_solution_norm;
   bool is_noiseless = config->data.noise == 0 && config->data.teacher_features < 0;
   if (config->data.source != SMR_SOURCE_TEACHER || lambda > 0 || !is_tailed || is_noiseless) {
-    return (moments){true, true};
+    return (smr_summary_moments){true, true};
   }
   /* The norm of the solution is a square root: its tail index is twice that of the error. */
   double factor = output == SMR_RIDGE_solution_norm ? 2 : 1;
   double index = factor * smr_theory_tail_index(config->instances - config->intercept, features);
-  return (moments){index > 1, index > 2};
-}
-
-/* The statistics of one element; values[n] is scratch that gets sorted. */
-static void summarize_element(int64_t n, double *values, moments exists, double out[N_STATISTICS]) {
-  double mean = NAN, error = NAN;
-  mean_and_error(n, values, &mean, &error);
-  out[0] = exists.has_mean ? mean : (double)NAN;
-  out[1] = exists.has_error ? error : (double)NAN;
-  if (n > 0) {
-    qsort(values, (size_t)n, sizeof *values, compare_doubles);
-    out[2] = quantile(n, values, 0.5);
-    out[3] = quantile(n, values, 0.05);
-    out[4] = quantile(n, values, 0.25);
-    out[5] = quantile(n, values, 0.75);
-    out[6] = quantile(n, values, 0.95);
-  }
-}
-
-/* Copies element `at` of an output from every record where it is a number; returns how many. */
-static int64_t gather(int64_t n, const double *const *records, int64_t at, double *values) {
-  int64_t count = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    if (!isnan(records[i][at])) {
-      values[count++] = records[i][at];
-    }
-  }
-  return count;
+  return (smr_summary_moments){index > 1, index > 2};
 }
 
 /* z of (error - theory) over replicates at element `error_at`, `theory_at` of the records. */
@@ -265,7 +189,7 @@ static double z_score(int64_t n, const double *const *records, int64_t error_at,
     }
   }
   double mean = NAN, error = NAN;
-  mean_and_error(count, values, &mean, &error);
+  smr_summary_mean(count, values, &mean, &error);
   return error > 0 ? mean / error : (double)NAN;
 }
 
@@ -291,16 +215,16 @@ static void summarize_cell(const smr_ridge_config *config, const smr_schema *out
   double lambda = config->lambda.values[cell % config->lambda.n];
   int64_t features = config->features.values[cell / config->lambda.n];
   for (int i = 0; i < N_SUMMARISED; ++i) {
-    double statistics[N_STATISTICS] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    double statistics[SMR_SUMMARY_STATISTICS] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     int64_t at = smr_schema_get_offset(outputs, summarised[i]) + cell;
-    int64_t count = gather(n, records, at, values);
-    summarize_element(count, values, find_moments(config, summarised[i], features, lambda),
-                      statistics);
-    for (int j = 0; j < N_STATISTICS; ++j) {
-      out[smr_schema_get_offset(summaries, i * N_STATISTICS + j) + cell] = statistics[j];
+    int64_t count = smr_summary_gather(n, records, at, values);
+    smr_summary_compute(count, values, find_moments(config, summarised[i], features, lambda),
+                        statistics);
+    for (int j = 0; j < SMR_SUMMARY_STATISTICS; ++j) {
+      out[smr_schema_get_offset(summaries, i * SMR_SUMMARY_STATISTICS + j) + cell] = statistics[j];
     }
   }
-  int64_t special = N_SUMMARISED * N_STATISTICS;
+  int64_t special = N_SUMMARISED * SMR_SUMMARY_STATISTICS;
   double z[2] = {NAN, NAN};
   summarize_theory(config, outputs, n, records, cell, z, values);
   out[smr_schema_get_offset(summaries, special + Z_EXACT) + cell] = z[0];
@@ -317,7 +241,7 @@ smr_status smr_ridge_summarize(const void *config, const smr_schema *outputs,
   for (int64_t cell = 0; cell < n_cells; ++cell) {
     summarize_cell(ridge, outputs, summaries, n, records, cell, values, out);
   }
-  int64_t special = N_SUMMARISED * N_STATISTICS;
+  int64_t special = N_SUMMARISED * SMR_SUMMARY_STATISTICS;
   if (ridge->data.source == SMR_SOURCE_TEACHER) {
     for (int64_t f = 0; f < ridge->features.n; ++f) {
       out[smr_schema_get_offset(summaries, special + TAIL_INDEX) + f] =

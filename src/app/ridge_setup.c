@@ -146,7 +146,9 @@ static void check_cell(const smr_job *job, const smr_ridge_config *config,
   }
 }
 
-smr_status smr_ridge_check(const smr_job *job, const char *data_folder, smr_text *report) {
+smr_status smr_ridge_check(const smr_job *job, const char *data_folder, void *survey,
+                           smr_text *report) {
+  (void)survey;
   smr_data_config known[MOST_SOURCES];
   smr_data_shape shapes[MOST_SOURCES] = {{0}};
   int64_t n = 0;
@@ -175,7 +177,8 @@ int64_t smr_ridge_count_test(const smr_ridge_config *config) {
   return is_auto && config->data.source == SMR_SOURCE_TEACHER ? 1000 : config->data.test_instances;
 }
 
-void smr_ridge_plan(const void *config, int n_ranks, smr_unit_cost *cost) {
+void smr_ridge_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost) {
+  (void)survey;
   const smr_ridge_config *ridge = config;
   const int64_t n = ridge->instances, n_max = smr_ridge_max_features(ridge);
   const int64_t c = smr_ridge_padded_lambdas(ridge);

@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "collect.h"
 #include "progress.h"
+#include "provenance.h"
 #include "queue.h"
 #include "simmer/base/clock.h"
 #include "simmer/base/file.h"
@@ -46,6 +47,8 @@ typedef struct {
   smr_queue *queue; /* on the group's rank 0 */
   double *record;   /* there too */
   void *config;
+  int64_t cell;        /* being run */
+  double checkpoint_s; /* what the last checkpoint took */
 } group_work;
 
 /* --- before the work --- */
@@ -63,7 +66,9 @@ static smr_status read_job(run_work *run) {
   SMR_TRY(smr_broadcast_text(world, 0, &run->text));
   SMR_TRY(smr_agree(world, smr_cli_parse_job(run->cli, run->text, world->rank == 0, &run->job)));
   status = world->rank == 0 ? smr_cli_check_job(&run->job) : SMR_OK;
-  return smr_agree_root(world, 0, status);
+  SMR_TRY(smr_agree_root(world, 0, status));
+  smr_broadcast(world, 0, run->job.survey, run->job.experiment->survey_bytes);
+  return SMR_OK;
 }
 
 static smr_status check_ranks(const run_work *run) {
@@ -83,7 +88,8 @@ static smr_status find_memory_share(run_work *run) {
   smr_memory_limits limits = {0};
   SMR_TRY(smr_context_split_node(run->world, &node));
   smr_status status = smr_agree(run->world, smr_memory_get_limits(&limits));
-  run->memory_bytes = limits.available_bytes / node->size;
+  run->memory_bytes =
+      smr_int_max(limits.available_bytes - run->units->shared_bytes, 0) / node->size;
   smr_context_destroy(&node);
   return status;
 }
@@ -138,7 +144,8 @@ static smr_status announce(run_work *run) {
 }
 
 static smr_status make_units(run_work *run) {
-  smr_status status = smr_units_create(run->job.job, run->job.experiment, &run->units);
+  smr_status status =
+      smr_units_create(run->job.job, run->job.experiment, run->job.survey, &run->units);
   if (status == SMR_OK) {
     status = run->job.experiment->describe(run->job.job, &run->outputs, &run->summaries);
   }
@@ -209,6 +216,7 @@ static smr_status open_folder(run_work *run) {
   SMR_TRY(smr_agree_root(world, 0, world->rank == 0 ? load_folder(run) : SMR_OK));
   smr_broadcast(world, 0, run->units->status, (size_t)run->units->n_cells);
   smr_broadcast(world, 0, run->deaths, (size_t)run->units->n_cells * sizeof(int64_t));
+  smr_units_spread(run->units, world->size, smr_cli_count_threads());
   char *hosts = NULL;
   SMR_TRY(smr_context_list_hosts(world, &hosts));
   smr_status status = SMR_OK;
@@ -226,10 +234,55 @@ typedef struct {
   int64_t status, action, cell;
 } group_command;
 
+/* A checkpoint may still have to be written before time is up. */
 static int should_stop(smr_services *services) {
   const group_work *work = services->self;
-  int flag = smr_stop_get_signal() != 0 || smr_clock_monotonic_s() > work->run->deadline_s;
+  const bool has_checkpoints = work->run->job.experiment->has_checkpoints;
+  double margin = has_checkpoints ? 1 + 2 * work->checkpoint_s : 0;
+  int flag = smr_stop_get_signal() != 0 || smr_clock_monotonic_s() + margin > work->run->deadline_s;
   return work->group->size == 1 ? flag : smr_any(work->group, flag);
+}
+
+static smr_status note_checkpoint(smr_services *services, double seconds) {
+  group_work *work = services->self;
+  work->checkpoint_s = seconds;
+  smr_status status =
+      work->group->rank == 0 ? smr_queue_note_checkpoint(work->queue, work->cell) : SMR_OK;
+  return smr_agree_root(work->group, 0, status);
+}
+
+static void note_progress(smr_services *services, double share, const char *text) {
+  const group_work *work = services->self;
+  smr_queue_note_progress(work->queue, share, text);
+}
+
+static void publish(smr_services *services, const char *name) {
+  const group_work *work = services->self;
+  const run_work *run = work->run;
+  if (run->units->n_ordered == 1 &&
+      smr_folder_link_unit(run->job.folder, services->identity, name) != SMR_OK) {
+    smr_log_warning("%s", smr_error_message());
+  }
+}
+
+/* Where the unit's own files go, and what they say of themselves. */
+static smr_status describe_unit(const group_work *work, smr_services *services,
+                                smr_provenance **provenance) {
+  const run_work *run = work->run;
+  char text[512];
+  smr_hash_format(run->units->hashes[work->cell], services->identity);
+  int length = snprintf(services->folder, sizeof services->folder, "%s/units/%s", run->job.folder,
+                        services->identity);
+  if (length < 0 || length >= (int)sizeof services->folder) {
+    SMR_FAIL(SMR_ERR_LIMIT, "the path of the output folder is too long: %s", run->job.folder);
+  }
+  if (work->group->rank == 0 && run->job.experiment->has_checkpoints) {
+    SMR_TRY(smr_provenance_create(run->job.folder, run->job.job, run->job.experiment,
+                                  smr_job_describe(run->job.job, work->cell, text, sizeof text),
+                                  provenance));
+  }
+  services->provenance = *provenance;
+  return SMR_OK;
 }
 
 static smr_status run_unit(group_work *work, int64_t cell, double *seconds) {
@@ -239,11 +292,23 @@ static smr_status run_unit(group_work *work, int64_t cell, double *seconds) {
   for (int64_t i = 0; work->record != NULL && i < run->record_length; ++i) {
     work->record[i] = NAN;
   }
-  smr_services services = {work, should_stop, work->record, &run->outputs};
+  smr_services services = {.self = work,
+                           .should_stop = should_stop,
+                           .note_checkpoint = note_checkpoint,
+                           .note_progress = note_progress,
+                           .publish = publish,
+                           .record = work->record,
+                           .schema = &run->outputs};
+  smr_provenance *provenance = NULL;
   smr_unit unit = {work->group, work->grid, &common, work->config, run->state, &services};
   double start = smr_clock_monotonic_s();
   smr_error_clear();
-  smr_status status = run->job.experiment->run_unit(&unit);
+  work->cell = cell;
+  smr_status status = smr_agree(work->group, describe_unit(work, &services, &provenance));
+  if (status == SMR_OK) {
+    status = run->job.experiment->run_unit(&unit);
+  }
+  smr_provenance_destroy(&provenance);
   *seconds = smr_clock_monotonic_s() - start;
   return status;
 }
@@ -292,6 +357,7 @@ static smr_status open_group(group_work *work, int ranks) {
                              .schema = &run->outputs,
                              .common = smr_job_get_common(run->job.job),
                              .ranks = ranks,
+                             .has_checkpoints = run->job.experiment->has_checkpoints,
                              .deadline_s = run->deadline_s,
                              .memory_bytes = run->memory_bytes};
   return smr_queue_create(&config, &work->queue);
@@ -351,7 +417,7 @@ static smr_status conclude(const run_work *run, const smr_collect_counts *counts
                         : isfinite(run->deadline_s) ? "time is up"
                                                     : "the folder changed during the run";
     if (smr_stop_get_signal() == 0 && isfinite(run->deadline_s) &&
-        counts->n_done <= run->n_done_before) {
+        counts->n_done <= run->n_done_before && !run->job.experiment->has_checkpoints) {
       SMR_FAIL(SMR_ERR_LIMIT,
                "none of the %" PRId64 " units that are left can be finished within the time limit; "
                "give it more time",

@@ -28,27 +28,28 @@ double smr_rates_predict(const smr_rates *rates, const smr_unit_cost *cost, int 
   return fixed + alone / workers;
 }
 
-int smr_units_choose_ranks(const smr_experiment *experiment, const smr_common_config *common,
+int smr_units_choose_ranks(const smr_units *units, const smr_common_config *common,
                            const void *config, smr_unit_cost *cost) {
+  const smr_experiment *experiment = units->experiment;
   int ranks = 1;
   if (common->ranks_per_unit > 0) {
     ranks = (int)smr_int_min(common->ranks_per_unit, 1 << 30);
-    experiment->plan(config, ranks, cost);
+    experiment->plan(config, units->survey, ranks, cost);
     return ranks;
   }
   int64_t share =
       common->memory_per_rank > 0 ? common->memory_per_rank : (int64_t)SMR_AUTO_MEMORY_GIB << 30;
-  experiment->plan(config, ranks, cost);
+  experiment->plan(config, units->survey, ranks, cost);
   int64_t before = INT64_MAX;
   while (cost->memory_bytes > share && ranks < MOST_RANKS && cost->memory_bytes < before) {
     before = cost->memory_bytes;
     ranks *= 2;
-    experiment->plan(config, ranks, cost);
+    experiment->plan(config, units->survey, ranks, cost);
   }
   if (cost->memory_bytes >= before) {
     /* More ranks don't help: what is replicated is too large. The check of memory will say so. */
     ranks /= 2;
-    experiment->plan(config, ranks, cost);
+    experiment->plan(config, units->survey, ranks, cost);
   }
   return ranks;
 }
@@ -67,9 +68,11 @@ static void fill_cell(smr_units *units, int64_t cell, const smr_rates *rates,
                       smr_common_config *common, void *config) {
   smr_unit_cost cost = {0};
   smr_job_configure(units->job, cell, common, config);
-  int ranks = smr_units_choose_ranks(units->experiment, common, config, &cost);
-  char extra[48];
-  snprintf(extra, sizeof extra, "ranks_per_unit=%d\n", ranks);
+  int ranks = smr_units_choose_ranks(units, common, config, &cost);
+  char extra[48] = "";
+  if (!units->experiment->is_rank_free) {
+    snprintf(extra, sizeof extra, "ranks_per_unit=%d\n", ranks);
+  }
   units->hashes[cell] = smr_job_identify(units->job, cell, extra);
   units->ranks[cell] = ranks;
   units->seconds[cell] = smr_rates_predict(rates, &cost, ranks, 1);
@@ -81,6 +84,9 @@ static void fill_cell(smr_units *units, int64_t cell, const smr_rates *rates,
   }
   units->order[units->n_ordered++] = cell;
   units->most_memory_bytes = smr_int_max(units->most_memory_bytes, cost.memory_bytes);
+  units->fewest_shards =
+      units->n_ordered == 1 ? cost.n_shards : smr_int_min(units->fewest_shards, cost.n_shards);
+  units->shared_bytes = smr_int_max(units->shared_bytes, cost.shared_bytes);
   units->most_ranks = ranks > units->most_ranks ? ranks : units->most_ranks;
 }
 
@@ -175,11 +181,13 @@ static smr_status fill(smr_units *units) {
   return cut_blocks(units);
 }
 
-smr_status smr_units_create(const smr_job *job, const smr_experiment *experiment, smr_units **out) {
+smr_status smr_units_create(const smr_job *job, const smr_experiment *experiment,
+                            const void *survey, smr_units **out) {
   smr_units *units = NULL;
   SMR_TRY(smr_memory_alloc(1, sizeof *units, "units", &units));
   units->job = job;
   units->experiment = experiment;
+  units->survey = survey;
   units->n_cells = smr_job_count_cells(job);
   smr_status status = allocate(units);
   if (status == SMR_OK) {
@@ -206,6 +214,23 @@ void smr_units_destroy(smr_units **units) {
   smr_memory_free(u->blocks);
   smr_memory_free(u);
   *units = NULL;
+}
+
+void smr_units_spread(smr_units *units, int world_size, int n_threads) {
+  if (!units->experiment->is_rank_free || smr_job_get_common(units->job)->ranks_per_unit > 0) {
+    return;
+  }
+  const int64_t n_pending = smr_int_max(smr_units_count(units, SMR_UNIT_PENDING), 1);
+  const int64_t shards = smr_int_ceil_divide(units->fewest_shards, n_threads);
+  int64_t ranks = world_size / smr_int_min(n_pending, world_size);
+  ranks = smr_int_max(smr_int_min(ranks, shards), units->most_ranks);
+  for (int64_t cell = 0; cell < units->n_cells; ++cell) {
+    units->ranks[cell] = (int)ranks;
+  }
+  for (int64_t b = 0; b < units->n_blocks; ++b) {
+    units->blocks[b].ranks = (int)ranks;
+  }
+  units->most_ranks = (int)ranks;
 }
 
 void smr_units_load(smr_units *units, const smr_ledger *ledger) {

@@ -27,6 +27,7 @@ typedef struct {
 typedef struct {
   const smr_job *job;
   const smr_experiment *experiment;
+  const void *survey; /* borrowed */
   int64_t n_cells, n_excluded;
   /* By cell. */
   smr_hash *hashes;
@@ -41,14 +42,19 @@ typedef struct {
   smr_block *blocks;
   int64_t most_memory_bytes; /* per rank, over all units */
   int most_ranks;
+  int64_t fewest_shards; /* of the unit that has the fewest */
+  int64_t shared_bytes;  /* once a node */
 } smr_units;
 
-/* SMR_ERR_MEMORY. */
+/* `survey` is what the experiment's check found (borrowed). SMR_ERR_MEMORY. */
 smr_status smr_units_create(const smr_job *job, const smr_experiment *experiment,
-                            smr_units **out) SMR_NODISCARD;
+                            const void *survey, smr_units **out) SMR_NODISCARD;
 void smr_units_destroy(smr_units **units);
 /* Sets the status of every cell from a ledger. */
 void smr_units_load(smr_units *units, const smr_ledger *ledger);
+/* Lets every unit of a rank-free experiment with `auto` ranks take an equal share of world_size
+ * ranks, as far as its shards keep them busy. */
+void smr_units_spread(smr_units *units, int world_size, int n_threads);
 /* Pending again: units that failed for want of memory (this machine may have more), and units in
  * quarantine that died no more than `retries` times alone (the job may allow more now). */
 void smr_units_retry(smr_units *units, const smr_ledger *ledger, int64_t retries);
@@ -59,7 +65,7 @@ int smr_block_is_finished(const smr_units *units, const smr_block *block);
 enum { SMR_AUTO_MEMORY_GIB = 2 };
 /* Ranks that share a unit: run.ranks_per_unit, or as many (a power of two) as bring the unit's
  * memory per rank under run.memory_per_rank. */
-int smr_units_choose_ranks(const smr_experiment *experiment, const smr_common_config *common,
+int smr_units_choose_ranks(const smr_units *units, const smr_common_config *common,
                            const void *config, smr_unit_cost *cost);
 
 #endif

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "simmer/base/clock.h"
@@ -277,4 +278,31 @@ smr_status smr_folder_read_job(const char *folder, char **yaml) {
              has_file(folder, keys_name) ? yaml_name : keys_name);
   }
   return read_text(folder, yaml_name, yaml);
+}
+
+smr_status smr_folder_link_unit(const char *folder, const char *unit, const char *name) {
+  char link[SMR_PATH_BYTES], target[SMR_PATH_BYTES], now[SMR_PATH_BYTES], temporary[SMR_PATH_BYTES];
+  char unique[SMR_UNIQUE_BYTES];
+  struct stat found;
+  SMR_TRY(smr_file_join(link, folder, name));
+  snprintf(target, sizeof target, "units/%s/%s", unit, name);
+  if (lstat(link, &found) == 0) {
+    ssize_t length = S_ISLNK(found.st_mode) ? readlink(link, now, sizeof now - 1) : -1;
+    now[length > 0 ? length : 0] = '\0';
+    if (length < 0 || strcmp(now, target) == 0) {
+      return SMR_OK;
+    }
+  }
+  int length =
+      snprintf(temporary, sizeof temporary, "%s.tmp.%s", link, smr_file_make_unique(unique));
+  if (length < 0 || length >= (int)sizeof temporary) {
+    SMR_FAIL(SMR_ERR_LIMIT, "a path is too long: %s", link);
+  }
+  if (symlink(target, temporary) != 0 || rename(temporary, link) != 0) {
+    const int cause = errno;
+    (void)unlink(temporary);
+    SMR_FAIL(cause == ENOSPC || cause == EDQUOT ? SMR_ERR_FULL : SMR_ERR_IO, "cannot link %s: %s",
+             link, strerror(cause));
+  }
+  return SMR_OK;
 }

@@ -12,7 +12,7 @@ static const char grid[] = "name: t\nexperiment: ridge\n"
 
 static smr_units *make_units(smr_job *job) {
   smr_units *units = NULL;
-  assert_ok(smr_units_create(job, smr_experiment_get(0), &units));
+  assert_ok(smr_units_create(job, smr_experiment_get(0), NULL, &units));
   return units;
 }
 
