@@ -214,6 +214,12 @@ void smr_broadcast(const smr_context *context, int root, void *data, size_t byte
   }
 }
 
+void smr_gather_all(const smr_context *context, int n, double *data) {
+  if (context->size > 1) {
+    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, n, MPI_DOUBLE, context->comm);
+  }
+}
+
 smr_status smr_broadcast_text(const smr_context *context, int root, char **text) {
   int is_root = context->rank == root;
   int64_t bytes = is_root && *text != NULL ? (int64_t)strlen(*text) + 1 : 0;

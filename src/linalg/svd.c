@@ -11,9 +11,10 @@
 /* Compact vectors cost less to make and to send, but more to apply. */
 enum { MIN_SHARED = 256, MIN_COMPACT = 256, ALIGN_DOUBLES = 8 };
 
-/* Beyond these magnitudes squares could leave the range of a double. */
-static const double smallest_norm = 1e-100;
-static const double largest_norm = 1e100;
+/* Beyond these magnitudes the matrix is scaled: squares could leave the range of a double, and so
+ * could the products of small entries in the one-pass reduction. */
+static const double smallest_norm = 1e-20;
+static const double largest_norm = 1e20;
 
 static bool is_for_grid(int n_ranks, int64_t m, int64_t n) {
   return n_ranks > 1 && smr_int_min(m, n) >= MIN_SHARED;
@@ -225,8 +226,11 @@ int64_t smr_svd_count_bytes(int64_t m, int64_t n, int n_ranks) {
   lay_out(&svd);
   int64_t bidiagonal =
       (svd.is_compact ? 0 : 3 * (int64_t)svd.n * svd.n) + 64 * ((int64_t)svd.m + svd.n);
+  /* A rank's part of the matrices, and the panels of the reduction. */
   int64_t distributed =
-      is_for_grid(n_ranks, m, n) ? 3 * ((int64_t)svd.m + 64) * (svd.n + 64) / n_ranks : 0;
+      is_for_grid(n_ranks, m, n) || svd.is_compact
+          ? 3 * ((int64_t)svd.m + 64) * (svd.n + 64) / n_ranks + 128 * (int64_t)(svd.m + svd.n)
+          : 0;
   return size * (svd.n_doubles + bidiagonal + distributed);
 }
 

@@ -8,6 +8,8 @@
 #include "simmer/base/memory.h"
 #include "svd_private.h"
 
+/* At 256 columns dgebrd takes 3.0 ms and the one-pass reduction 1.9, at 1000 100 and 83. */
+enum { MIN_ONE_PASS = 256 };
 enum { BLOCK = 32, TEMPORARY_VECTORS = 7, INTEGERS = 8 };
 
 smr_status smr_svd_temporary_init(const smr_svd *svd, smr_svd_temporary *temporary) {
@@ -108,7 +110,7 @@ smr_status smr_svd_solve_bidiagonal(smr_svd *svd, const smr_svd_temporary *tempo
   return svd->is_compact ? solve_compact(svd, temporary) : solve_dense(svd, temporary);
 }
 
-void smr_svd_build_chains(smr_svd *svd, const smr_svd_temporary *temporary) {
+void smr_svd_copy_rows(smr_svd *svd) {
   int64_t ld = svd->qb.ld;
   int64_t n = svd->pb.rows;
   /* Row i of qb.v holds reflector i of the right side from column i + 1 on. */
@@ -117,8 +119,32 @@ void smr_svd_build_chains(smr_svd *svd, const smr_svd_temporary *temporary) {
       svd->pb.v[c * svd->pb.ld + r] = svd->qb.v[(r + 1) * ld + c];
     }
   }
+}
+
+void smr_svd_build_chains(smr_svd *svd, const smr_svd_temporary *temporary) {
   smr_chain_build(&svd->pb, temporary->taup);
   smr_chain_build(&svd->qb, temporary->tauq);
+}
+
+void smr_svd_reduce(smr_svd *svd, const smr_svd_temporary *temporary, smr_bidiagonal *reduction) {
+  const smr_bidiagonal_result result = {.q = &svd->qb,
+                                        .p = &svd->pb,
+                                        .d = temporary->d,
+                                        .e = temporary->e,
+                                        .tauq = temporary->tauq,
+                                        .taup = temporary->taup};
+  smr_bidiagonal_reduce(reduction, &result);
+}
+
+static smr_status reduce_in_one_pass(smr_svd *svd, const smr_svd_temporary *temporary) {
+  smr_bidiagonal reduction;
+  smr_status status = smr_bidiagonal_init(svd->grid->context, svd->qb.rows, svd->n, &reduction);
+  if (status == SMR_OK) {
+    smr_bidiagonal_load(&reduction, svd->qb.v, svd->qb.ld, false, 0);
+    smr_svd_reduce(svd, temporary, &reduction);
+  }
+  smr_bidiagonal_clear(&reduction);
+  return status;
 }
 
 static smr_status factor_bidiagonal(smr_svd *svd, const smr_svd_temporary *temporary,
@@ -130,9 +156,14 @@ static smr_status factor_bidiagonal(smr_svd *svd, const smr_svd_temporary *tempo
     smr_svd_copy_triangle(svd);
     smr_chain_build(&svd->q0, temporary->tau0);
   }
-  LAPACKE_dgebrd_work(LAPACK_COL_MAJOR, svd->qb.rows, svd->n, svd->qb.v, svd->qb.ld, temporary->d,
-                      temporary->e, temporary->tauq, temporary->taup, temporary->work,
-                      temporary->lwork);
+  if (svd->n >= MIN_ONE_PASS && svd->grid->context->size == 1) {
+    SMR_TRY(reduce_in_one_pass(svd, temporary));
+  } else {
+    LAPACKE_dgebrd_work(LAPACK_COL_MAJOR, svd->qb.rows, svd->n, svd->qb.v, svd->qb.ld, temporary->d,
+                        temporary->e, temporary->tauq, temporary->taup, temporary->work,
+                        temporary->lwork);
+    smr_svd_copy_rows(svd);
+  }
   smr_svd_build_chains(svd, temporary);
   return smr_svd_solve_bidiagonal(svd, temporary);
 }

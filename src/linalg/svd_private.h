@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "bidiagonal.h"
 #include "compact.h"
 #include "grid_private.h"
 #include "reflector.h"
@@ -52,7 +53,11 @@ smr_status smr_svd_factor_grid(smr_svd *svd, const double *a, int64_t ld) SMR_NO
 /* Steps that both share. SVD of the bidiagonal (d, e) into values and compact, SMR_ERR_CONVERGENCE
  * when it fails; or into values, u and vt, with a fallback. Local. */
 smr_status smr_svd_solve_bidiagonal(smr_svd *svd, const smr_svd_temporary *temporary) SMR_NODISCARD;
-/* Reflectors as (p)dgebrd left them in qb.v -> blocks of qb and pb. Local. */
+/* Rows of reflectors as (p)dgebrd left them in qb.v -> columns of pb.v. Local. */
+void smr_svd_copy_rows(smr_svd *svd);
+/* The loaded matrix -> d, e, tau and reflectors in qb.v and pb.v. Collective. */
+void smr_svd_reduce(smr_svd *svd, const smr_svd_temporary *temporary, smr_bidiagonal *reduction);
+/* Blocks of qb and pb from qb.v and pb.v. Local. */
 void smr_svd_build_chains(smr_svd *svd, const smr_svd_temporary *temporary);
 /* Upper triangle of q0.v -> qb.v. Local. */
 void smr_svd_copy_triangle(smr_svd *svd);

@@ -102,6 +102,29 @@ static void test_list_hosts(void **state) {
   smr_memory_free(hosts);
 }
 
+/* Row r of the table comes from rank r; also with empty rows. */
+static void test_gather_all(void **state) {
+  enum { N = 3 };
+  double *data = NULL;
+  double one = 7.0;
+  (void)state;
+  assert_ok(smr_memory_alloc((int64_t)test_world->size * N + 1, sizeof *data, "table", &data));
+  for (int k = 0; k < N; k++) {
+    data[test_world->rank * N + k] = 10.0 * test_world->rank + k;
+  }
+  data[test_world->size * N] = -1.0;
+  smr_gather_all(test_world, N, data);
+  smr_gather_all(test_world, 0, &one);
+  int n_bad = data[test_world->size * N] != -1.0 || one != 7.0;
+  for (int rank = 0; rank < test_world->size; rank++) {
+    for (int k = 0; k < N; k++) {
+      n_bad += data[rank * N + k] != 10.0 * rank + k;
+    }
+  }
+  assert_on_all(n_bad == 0);
+  smr_memory_free(data);
+}
+
 static void test_library_version(void **state) {
   (void)state;
   assert_true(strlen(smr_context_library_version()) > 3);
@@ -126,5 +149,5 @@ static void test_bench(void **state) {
 
 MPI_TEST_MAIN(cmocka_unit_test(test_world_context), cmocka_unit_test(test_split),
               cmocka_unit_test(test_split_refuses), cmocka_unit_test(test_split_node),
-              cmocka_unit_test(test_list_hosts), cmocka_unit_test(test_library_version),
-              cmocka_unit_test(test_bench))
+              cmocka_unit_test(test_list_hosts), cmocka_unit_test(test_gather_all),
+              cmocka_unit_test(test_library_version), cmocka_unit_test(test_bench))

@@ -43,6 +43,9 @@ smr_status smr_agree_root(const smr_context *context, int root, smr_status statu
 int smr_any(const smr_context *context, int flag);
 /* Root's bytes on all ranks (any size, sent in pieces below 2 GiB). Collective. */
 void smr_broadcast(const smr_context *context, int root, void *data, size_t bytes);
+/* data [size x n]: each rank has filled row `rank`; all rows on all ranks. n is narrowed by the
+ * caller. Collective. */
+void smr_gather_all(const smr_context *context, int n, double *data);
 /* Root's string on all ranks, allocated with smr_memory_alloc on every other rank; *text is
  * replaced there (what it pointed to isn't freed). NULL arrives as NULL. Collective, agrees on
  * memory. */

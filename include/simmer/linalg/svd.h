@@ -2,11 +2,12 @@
  * formed.
  *
  * k = min(m, n). Methods: `bidiagonal` is QR or LQ first when A is tall or wide enough, reduction
- * to bidiagonal form (p)dgebrd, divide and conquer (dbdsdc) on the bidiagonal, orthogonal factors
- * applied only to the vectors that are asked for; `gesvd` is (p)dgesvd, the reference; `gram` is
- * the eigen-decomposition of A'A or AA', whose small singular values are noise below about 1e-8 of
- * the largest. `auto` = bidiagonal. One rank, or a matrix too small to share, uses LAPACK (rank 0
- * computes and broadcasts); else ScaLAPACK. A is replicated on every rank and not changed. */
+ * to bidiagonal form (dgebrd when small, in one pass a column on up to 4 ranks, pdgebrd on more),
+ * divide and conquer (dbdsdc) on the bidiagonal, orthogonal factors applied only to the vectors
+ * that are asked for; `gesvd` is (p)dgesvd, the reference; `gram` is the eigen-decomposition of A'A
+ * or AA', whose small singular values are noise below about 1e-8 of the largest. `auto` =
+ * bidiagonal. One rank, or a matrix too small to share, uses LAPACK (rank 0 computes and
+ * broadcasts); else ScaLAPACK. A is replicated on every rank and not changed. */
 #ifndef SIMMER_LINALG_SVD_H
 #define SIMMER_LINALG_SVD_H
 
