@@ -214,6 +214,18 @@ void smr_broadcast(const smr_context *context, int root, void *data, size_t byte
   }
 }
 
+void smr_broadcast_begin(const smr_context *context, int root, void *data, size_t bytes,
+                         smr_broadcast_request *request) {
+  request->request = MPI_REQUEST_NULL;
+  if (context->size > 1) {
+    MPI_Ibcast(data, (int)bytes, MPI_BYTE, root, context->comm, &request->request);
+  }
+}
+
+void smr_broadcast_end(smr_broadcast_request *request) {
+  MPI_Wait(&request->request, MPI_STATUS_IGNORE);
+}
+
 void smr_gather_all(const smr_context *context, int n, double *data) {
   if (context->size > 1) {
     MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, n, MPI_DOUBLE, context->comm);

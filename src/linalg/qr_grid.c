@@ -1,4 +1,4 @@
-/* R factor of a squarish or wide [1 | X | y] by pdgeqrf.
+/* R factor of a squarish or wide [1 | X | y] by pdgeqrf, or with look-ahead.
  *
  * The distributed matrix is M x (p + 1) with M = n - intercept: X, then y. With an intercept the
  * rows are centred as in a leaf of TSQR: d = x - x[0], row i >= 1 becomes d[i] - S / (n + sqrt n).
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cyclic.h"
+#include "lookahead.h"
 #include "qr_private.h"
 #include "scalapack.h"
 #include "simmer/base/integer.h"
@@ -60,6 +61,10 @@ static smr_status allocate(grid_qr *run) {
 
 /* Asks for the length of the work space (the question is collective too) and allocates it. */
 static smr_status allocate_work(grid_qr *run) {
+  if (smr_lookahead_is_possible(&run->a)) {
+    return smr_memory_alloc(smr_lookahead_count(&run->a), sizeof(double), "QR workspace",
+                            &run->work);
+  }
   const int one = 1;
   const int query = -1;
   int info = 0;
@@ -206,8 +211,12 @@ smr_status smr_qr_run_grid(const smr_grid *grid, const smr_row_source *source, s
   if (qr->has_intercept) {
     center(&run);
   }
-  pdgeqrf_(&run.a.m, &run.a.n, run.a.a, &one, &one, run.a.desc, run.tau, run.work, &run.lwork,
-           &info);
+  if (smr_lookahead_is_possible(&run.a)) {
+    smr_lookahead_factor(&run.a, run.tau, run.work);
+  } else {
+    pdgeqrf_(&run.a.m, &run.a.n, run.a.a, &one, &one, run.a.desc, run.tau, run.work, &run.lwork,
+             &info);
+  }
   smr_cyclic_gather(&run.a, run.n_gathered, run.buffer, run.packed, run.n_gathered);
   unpack(&run);
 done:

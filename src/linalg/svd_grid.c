@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cyclic.h"
+#include "lookahead.h"
 #include "scalapack.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
@@ -108,7 +109,9 @@ static double ask_bidiagonal(grid_svd *run) {
   double first = 0.0;
   double second = 0.0;
   int info = 0;
-  if (run->svd->has_qr) {
+  if (run->svd->has_qr && smr_lookahead_is_possible(a)) {
+    first = (double)smr_lookahead_count(a);
+  } else if (run->svd->has_qr) {
     pdgeqrf_(&a->m, &a->n, a->a, &one, &one, a->desc, run->tau, &first, &query, &info);
   }
   if (!is_one_pass(run->svd)) {
@@ -123,7 +126,11 @@ static void reduce_to_triangle(grid_svd *run) {
   smr_svd *svd = run->svd;
   smr_cyclic *a = &run->a;
   int info = 0;
-  pdgeqrf_(&a->m, &a->n, a->a, &one, &one, a->desc, run->tau, run->work, &run->lwork, &info);
+  if (smr_lookahead_is_possible(a)) {
+    smr_lookahead_factor(a, run->tau, run->work);
+  } else {
+    pdgeqrf_(&a->m, &a->n, a->a, &one, &one, a->desc, run->tau, run->work, &run->lwork, &info);
+  }
   smr_cyclic_gather(a, svd->m, run->buffer, svd->q0.v, svd->ld_m);
   smr_cyclic_gather_vector(svd->grid, svd->n, true, run->tau, run->temporary.tau0);
   smr_svd_copy_triangle(svd);

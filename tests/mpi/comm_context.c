@@ -125,6 +125,35 @@ static void test_gather_all(void **state) {
   smr_memory_free(data);
 }
 
+/* Every rank in turn is the root; bytes that come later don't overtake. */
+static void test_broadcast_halves(void **state) {
+  enum { N = 20000 };
+  double *data[2] = {NULL, NULL};
+  smr_broadcast_request requests[2];
+  (void)state;
+  for (int k = 0; k < 2; k++) {
+    assert_ok(smr_memory_alloc(N, sizeof **data, "message", &data[k]));
+  }
+  for (int root = 0; root < test_world->size; root++) {
+    int n_bad = 0;
+    for (int k = 0; k < 2; k++) {
+      for (int i = 0; i < N; i++) {
+        data[k][i] = test_world->rank == root ? 1000.0 * root + i + k : -1.0;
+      }
+      smr_broadcast_begin(test_world, root, data[k], N * sizeof **data, &requests[k]);
+    }
+    for (int k = 0; k < 2; k++) {
+      smr_broadcast_end(&requests[k]);
+      for (int i = 0; i < N; i++) {
+        n_bad += data[k][i] != 1000.0 * root + i + k;
+      }
+    }
+    assert_on_all(n_bad == 0);
+  }
+  smr_memory_free(data[0]);
+  smr_memory_free(data[1]);
+}
+
 static void test_library_version(void **state) {
   (void)state;
   assert_true(strlen(smr_context_library_version()) > 3);
@@ -150,4 +179,5 @@ static void test_bench(void **state) {
 MPI_TEST_MAIN(cmocka_unit_test(test_world_context), cmocka_unit_test(test_split),
               cmocka_unit_test(test_split_refuses), cmocka_unit_test(test_split_node),
               cmocka_unit_test(test_list_hosts), cmocka_unit_test(test_gather_all),
-              cmocka_unit_test(test_library_version), cmocka_unit_test(test_bench))
+              cmocka_unit_test(test_broadcast_halves), cmocka_unit_test(test_library_version),
+              cmocka_unit_test(test_bench))

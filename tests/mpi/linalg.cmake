@@ -4,3 +4,4 @@ simmer_test(linalg svd RANKS 1 2 3 4 7 TIMEOUT 240 SOURCES ${SIMMER_TEST_DIR}/li
 simmer_test(linalg reference RANKS 1 2 SOURCES ${SIMMER_TEST_DIR}/linalg_reference.c)
 simmer_test(linalg compact RANKS 1 2 3 4 TIMEOUT 180 SOURCES ${SIMMER_TEST_DIR}/linalg_compact.c LINK simmer_lapack OpenMP::OpenMP_C)
 simmer_test(linalg bidiagonal RANKS 1 2 3 4 7 TIMEOUT 120 SOURCES ${SIMMER_TEST_DIR}/linalg_bidiagonal.c LINK simmer_lapack)
+simmer_test(linalg lookahead RANKS 1 2 3 7 TIMEOUT 60 SOURCES ${SIMMER_TEST_DIR}/linalg_lookahead.c LINK simmer_lapack)

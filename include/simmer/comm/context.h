@@ -43,6 +43,15 @@ smr_status smr_agree_root(const smr_context *context, int root, smr_status statu
 int smr_any(const smr_context *context, int flag);
 /* Root's bytes on all ranks (any size, sent in pieces below 2 GiB). Collective. */
 void smr_broadcast(const smr_context *context, int root, void *data, size_t bytes);
+/* The same in two halves, between which the caller may compute but not touch data: the root's send
+ * goes on meanwhile. bytes < 2 GiB, narrowed by the caller. begin, once per broadcast and in the
+ * same order on all ranks, is collective; one end follows each begin. */
+typedef struct {
+  MPI_Request request;
+} smr_broadcast_request;
+void smr_broadcast_begin(const smr_context *context, int root, void *data, size_t bytes,
+                         smr_broadcast_request *request);
+void smr_broadcast_end(smr_broadcast_request *request);
 /* data [size x n]: each rank has filled row `rank`; all rows on all ranks. n is narrowed by the
  * caller. Collective. */
 void smr_gather_all(const smr_context *context, int n, double *data);

@@ -9,8 +9,9 @@
  *
  * Tall X on any number of ranks and threads: TSQR (Demmel, Grigori, Hoemmen, Langou 2012) over
  * fixed row blocks in the fixed tree of comm/reduce.h, so the bits depend on the shape alone. With
- * several ranks and a squarish or wide X: ScaLAPACK's pdgeqrf over the grid; the bits then depend
- * on the number of ranks too. */
+ * several ranks and a squarish or wide X: columns dealt to the ranks, panels factored ahead, where
+ * the grid has one row (2, 3, 5, 7 … ranks), else ScaLAPACK's pdgeqrf; the bits then depend on the
+ * number of ranks too. */
 #ifndef SIMMER_LINALG_QR_H
 #define SIMMER_LINALG_QR_H
 
