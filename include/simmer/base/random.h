@@ -39,4 +39,21 @@ void smr_random_permutation(smr_random_key key, uint64_t index, int64_t n, int64
 void smr_random_subset(smr_random_key key, uint64_t index, int64_t n, int64_t k, int64_t *out,
                        int64_t *work);
 
+/* A permutation of 0..n-1 with any entry at O(1) time and memory, for orders of rows that are too
+ * long to keep: a Feistel network (Luby & Rackoff 1988) on the fewest bits, an even number, that
+ * hold n numbers, walked along its cycles until the number is below n (Black & Rogaway 2002). */
+enum { SMR_PERMUTATION_ROUNDS = 8 };
+typedef struct {
+  int64_t n;
+  int half_bits;
+  uint64_t keys[SMR_PERMUTATION_ROUNDS];
+} smr_permutation;
+
+/* The permutation of (key, index), n >= 1. */
+smr_permutation smr_random_shuffle(smr_random_key key, uint64_t index, int64_t n);
+/* Entry i of it, 0 <= i < n. */
+int64_t smr_permutation_get(const smr_permutation *permutation, int64_t i);
+/* The same in one call: entry i of the permutation of (key, epoch). */
+int64_t smr_random_permute(smr_random_key key, uint64_t epoch, int64_t n, int64_t i);
+
 #endif

@@ -1,0 +1,165 @@
+/* Element-wise functions on float32 arrays, written so that compilers vectorize the loops: no
+ * branches, no calls of the mathematical library, every operation rounded by itself
+ * (-ffp-contract=off), so that an element's bits depend on neither its place nor the vector length.
+ */
+#include "simmer/base/vector.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "philox.h"
+
+/* Columns whose random words are made at a time. */
+enum { CHUNK = 256, LANES = 16 };
+
+typedef union {
+  float value;
+  uint32_t bits;
+} float_bits;
+
+/* exp(y) for y <= 0, to 1e-7; below -87 the result is exp(-87); NaN stays NaN. y = k ln 2 + r with
+ * |r| <= ln(2)/2: adding 1.5 2^23 leaves k in the low bits without a conversion, which C doesn't
+ * define for NaN. The polynomial is the Chebyshev interpolant of (exp(r) - 1 - r) / r^2 (1e-8 in
+ * exp). */
+static inline float exp_negative(float y) {
+  const float magic = 0x1.8p23F;
+  y = y < -87.0F ? -87.0F : y;
+  float_bits k = {.value = y * 1.44269504F + magic};
+  float_bits power = {.bits = (k.bits + 127U) << 23};
+  float n = k.value - magic;
+  float r = y - n * 0.693359375F;
+  r = r + n * 2.12194440e-4F;
+  float p = 0x1.6d113cp-10F;
+  p = p * r + 0x1.120ba2p-7F;
+  p = p * r + 0x1.55551ap-5F;
+  p = p * r + 0x1.5554dcp-3F;
+  p = p * r + 0.5F;
+  p = p * r * r + r + 1.0F;
+  return p * power.value;
+}
+
+static inline float logistic(float x) {
+  float e = exp_negative(-fabsf(x));
+  float r = 1.0F / (1.0F + e);
+  /* False for NaN; e r is NaN then. */
+  return x >= 0.0F ? r : e * r;
+}
+
+/* ln(1 + e) = 2 artanh(e / (2 + e)), e in [0,1]. The polynomial in the square of that is the
+ * Chebyshev interpolant of artanh(s)/s on [0, 1/9] (8e-9). */
+static inline float log_one_plus(float e) {
+  float s = e / (2.0F + e);
+  float z = s * s;
+  float p = 0x1.2055eep-3F;
+  p = p * z + 0x1.1e5cfcp-3F;
+  p = p * z + 0x1.99da14p-3F;
+  p = p * z + 0x1.5554e2p-2F;
+  p = p * z + 1.0F;
+  return 2.0F * (s * p);
+}
+
+void smr_vector_logistic(int64_t n, float *x) {
+  for (int64_t i = 0; i < n; i++) {
+    x[i] = logistic(x[i]);
+  }
+}
+
+static void add_logistic(int64_t n, const float *restrict bias, float *restrict x) {
+  for (int64_t j = 0; j < n; j++) {
+    x[j] = logistic(x[j] + bias[j]);
+  }
+}
+
+void smr_vector_logistic_bias(int64_t n_rows, int64_t n_cols, const float *bias, float *x) {
+  for (int64_t i = 0; i < n_rows; i++) {
+    add_logistic(n_cols, bias, x + i * n_cols);
+  }
+}
+
+/* t = x + b: the positive part exactly in double, the rest, in [0, ln 2], from float. */
+static inline double softplus(float x, float b) {
+  double t = (double)x + (double)b;
+  float rest = log_one_plus(exp_negative(-fabsf(x + b)));
+  return (t <= 0.0 ? 0.0 : t) + (double)rest;
+}
+
+double smr_vector_sum_softplus(int64_t n, const float *x, const float *bias) {
+  double sums[LANES] = {0};
+  int64_t whole = n - n % LANES;
+  for (int64_t first = 0; first < whole; first += LANES) {
+    for (int l = 0; l < LANES; l++) {
+      sums[l] += softplus(x[first + l], bias[first + l]);
+    }
+  }
+  for (int64_t j = whole; j < n; j++) {
+    sums[j - whole] += softplus(x[j], bias[j]);
+  }
+  for (int half = LANES / 2; half > 0; half /= 2) {
+    for (int l = 0; l < half; l++) {
+      sums[l] += sums[l + half];
+    }
+  }
+  return sums[0];
+}
+
+/* u < p for u = word 2^-32, exactly: word < ceil(p 2^32), in two halves since the threshold is up
+ * to 2^32. p 2^32 has a fraction only below 2^24; the cast truncates, the comparison mends it. */
+static inline float draw(uint32_t word, float p) {
+  float t = p * 0x1p32F;
+  int is_high = t >= 0x1p31F;
+  float low = is_high ? t - 0x1p31F : t;
+  /* The largest float below 2^31; NaN becomes 0, which no word is below. */
+  low = low >= 0.0F ? low : 0.0F;
+  low = low <= 0x1.fffffep30F ? low : 0x1.fffffep30F;
+  int32_t whole = (int32_t)low;
+  uint32_t threshold = (uint32_t)whole + ((float)whole < low ? 1U : 0U);
+  threshold += is_high ? 0x80000000U : 0U;
+  return (word < threshold) | (p >= 1.0F) ? 1.0F : 0.0F;
+}
+
+static void draw_chunk(int64_t n, const uint32_t *restrict words, const float *x, float *out) {
+  /* x and out are the same or don't overlap: element j is read before it is written. */
+#pragma GCC ivdep
+  for (int64_t j = 0; j < n; j++) {
+    out[j] = draw(words[j], x[j]);
+  }
+}
+
+static void draw_row(const philox_batch *batch, uint64_t row, int64_t n, const float *x,
+                     float *out) {
+  uint32_t words[CHUNK];
+  for (int64_t first = 0; first < n; first += CHUNK) {
+    int64_t count = n - first < CHUNK ? n - first : CHUNK;
+    philox_fill(batch, row, first, count, words);
+    draw_chunk(count, words, x + first, out + first);
+  }
+}
+
+void smr_vector_bernoulli(smr_random_key key, uint64_t step, int64_t first_row, int64_t n_rows,
+                          int64_t n_cols, const float *x, float *out) {
+  const philox_batch batch = philox_start(key, step);
+  for (int64_t i = 0; i < n_rows; i++) {
+    draw_row(&batch, (uint64_t)(first_row + i), n_cols, x + i * n_cols, out + i * n_cols);
+  }
+}
+
+void smr_vector_sample(smr_random_key key, uint64_t step, int64_t first_row,
+                       const smr_vector_units *units, float *x, float *out) {
+  const philox_batch batch = philox_start(key, step);
+  const int64_t n = units->n_cols;
+  for (int64_t i = 0; i < units->n_rows; i++) {
+    add_logistic(n, units->bias, x + i * n);
+    draw_row(&batch, (uint64_t)(first_row + i), n, x + i * n, out + i * n);
+  }
+}
+
+void smr_vector_random_words(smr_random_key key, uint64_t step, uint64_t row, int64_t n,
+                             uint32_t *out) {
+  const philox_batch batch = philox_start(key, step);
+  for (int64_t first = 0; first < n; first += CHUNK) {
+    uint32_t words[CHUNK];
+    int64_t count = n - first < CHUNK ? n - first : CHUNK;
+    philox_fill(&batch, row, first, count, words);
+    memcpy(out + first, words, (size_t)count * sizeof *out);
+  }
+}
