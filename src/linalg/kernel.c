@@ -27,3 +27,16 @@ smr_status smr_kernel_multiply(int64_t m, int64_t n, int64_t k, const double *a,
   }
   return SMR_OK;
 }
+
+smr_status smr_kernel_sgemm(const smr_sgemm *p) {
+  enum { N_SIZES = 6 };
+  const int64_t sizes[N_SIZES] = {p->m, p->n, p->k, p->lda, p->ldb, p->ldc};
+  int s[N_SIZES];
+  for (int i = 0; i < N_SIZES; i++) {
+    SMR_TRY(smr_int_narrow(smr_int_max(sizes[i], i < 3 ? 0 : 1), "a size of a product", &s[i]));
+  }
+  cblas_sgemm(CblasRowMajor, p->is_a_transposed ? CblasTrans : CblasNoTrans,
+              p->is_b_transposed ? CblasTrans : CblasNoTrans, s[0], s[1], s[2], p->alpha, p->a,
+              s[3], p->b, s[4], p->beta, p->c, s[5]);
+  return SMR_OK;
+}

@@ -25,6 +25,19 @@ typedef struct {
 smr_status smr_rbm_hidden(const smr_rbm *rbm, int64_t n, const float *v, float *h) SMR_NODISCARD;
 /* v [n x V] = p(v = 1 | h) for h [n x H]. */
 smr_status smr_rbm_visible(const smr_rbm *rbm, int64_t n, const float *h, float *v) SMR_NODISCARD;
+/* The random numbers of a draw: unit j of row i takes word j of smr_vector_random_words(key, step,
+ * first_row + i) as its uniform number. */
+typedef struct {
+  smr_random_key key;
+  uint64_t step;
+  int64_t first_row;
+} smr_rbm_draw;
+/* p [n x H] = p(h = 1 | v), and h [n x H] drawn from it, 0 or 1; h may be p. */
+smr_status smr_rbm_draw_hidden(const smr_rbm *rbm, const smr_rbm_draw *draw, int64_t n,
+                               const float *v, float *p, float *h) SMR_NODISCARD;
+/* p [n x V] = p(v = 1 | h), and v [n x V] drawn from it; v may be p. */
+smr_status smr_rbm_draw_visible(const smr_rbm *rbm, const smr_rbm_draw *draw, int64_t n,
+                                const float *h, float *p, float *v) SMR_NODISCARD;
 /* f[n] = F(v) = -b'v - sum_j softplus(c_j + (v'W)_j), summed in double; work [n x H]. */
 smr_status smr_rbm_free_energy(const smr_rbm *rbm, int64_t n, const float *v, float *work,
                                double *f) SMR_NODISCARD;

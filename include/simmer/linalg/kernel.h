@@ -3,6 +3,7 @@
 #ifndef SIMMER_LINALG_KERNEL_H
 #define SIMMER_LINALG_KERNEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "simmer/base/error.h"
@@ -15,6 +16,20 @@ enum { SMR_COLUMN_BLOCK = 16 };
  * SMR_COLUMN_BLOCK (n is a multiple). Local, thread-safe. */
 smr_status smr_kernel_multiply(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
                                const double *b, int64_t ldb, double *c, int64_t ldc) SMR_NODISCARD;
+
+/* c [m x n] = alpha op(a) op(b) + beta c in float32, row-major; op(a) is m x k, op(b) k x n, and ld
+ * are the distances between rows as stored. beta = 0 doesn't read c. */
+typedef struct {
+  bool is_a_transposed, is_b_transposed;
+  int64_t m, n, k;
+  const float *a, *b;
+  int64_t lda, ldb, ldc;
+  float alpha, beta;
+  float *c;
+} smr_sgemm;
+/* One call of SGEMM: bits depend on the sizes and flags alone. SMR_ERR_LIMIT when a size is beyond
+ * BLAS. Local, thread-safe. */
+smr_status smr_kernel_sgemm(const smr_sgemm *product) SMR_NODISCARD;
 
 /* Operations per second of one SGEMM or DGEMM call stream on one thread, m x n x k, median of
  * repeats; and bytes per second of a copy (read + write) over `bytes`. Local. */

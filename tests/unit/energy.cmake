@@ -1,0 +1,1 @@
+simmer_test(energy rbm SOURCES ${SIMMER_TEST_DIR}/energy_rbm.c)
