@@ -102,26 +102,44 @@ double smr_vector_sum_softplus(int64_t n, const float *x, const float *bias) {
   return sums[0];
 }
 
-/* u < p for u = word 2^-32, exactly: word < ceil(p 2^32), in two halves since the threshold is up
- * to 2^32. p 2^32 has a fraction only below 2^24; the cast truncates, the comparison mends it. */
-static inline float draw(uint32_t word, float p) {
-  float t = p * 0x1p32F;
-  int is_high = t >= 0x1p31F;
-  float low = is_high ? t - 0x1p31F : t;
-  /* The largest float below 2^31; NaN becomes 0, which no word is below. */
-  low = low >= 0.0F ? low : 0.0F;
-  low = low <= 0x1.fffffep30F ? low : 0x1.fffffep30F;
-  int32_t whole = (int32_t)low;
-  uint32_t threshold = (uint32_t)whole + ((float)whole < low ? 1U : 0U);
-  threshold += is_high ? 0x80000000U : 0U;
-  return (word < threshold) | (p >= 1.0F) ? 1.0F : 0.0F;
+typedef float float_lanes __attribute__((vector_size(4 * LANES)));
+typedef int32_t int_lanes __attribute__((vector_size(4 * LANES)));
+typedef uint32_t word_lanes __attribute__((vector_size(4 * LANES)));
+
+/* u < p for u = word 2^-32, exactly: word < ceil(p 2^32). Thresholds from 2^31 up are converted
+ * less 2^31; 2^32 itself (p = 1) and NaN are brought into range first, and p = 1 is decided apart.
+ * A comparison of lanes gives a mask of all bits, or none. Explicit lanes, as no compiler
+ * vectorizes the plain loop: 0.4 ns a draw, words included, against 7 ns. */
+static inline float_lanes draw(word_lanes words, float_lanes p) {
+  float_lanes t = p * 0x1p32F;
+  int_lanes is_high = t >= 0x1p31F;
+  float_lanes low = t - (float_lanes)(is_high & (int_lanes)(0x1p31F - (float_lanes){0}));
+  low = (float_lanes)((int_lanes)low & (low >= 0.0F) & (p < 1.0F));
+  int_lanes whole = __builtin_convertvector(low, int_lanes);
+  /* The conversion cuts off the fraction that numbers below 2^24 may have: minus a mask is plus 1.
+   */
+  whole -= __builtin_convertvector(whole, float_lanes) < low;
+  word_lanes threshold = (word_lanes)whole + ((word_lanes)is_high & 0x80000000U);
+  int_lanes is_on = (words < threshold) | (p >= 1.0F);
+  return (float_lanes)(is_on & (int_lanes)(1.0F - (float_lanes){0}));
 }
 
-static void draw_chunk(int64_t n, const uint32_t *restrict words, const float *x, float *out) {
-  /* x and out are the same or don't overlap: element j is read before it is written. */
-#pragma GCC ivdep
-  for (int64_t j = 0; j < n; j++) {
-    out[j] = draw(words[j], x[j]);
+/* words[] has room for whole lanes. x and out are the same or don't overlap. */
+static void draw_chunk(int64_t n, const uint32_t *words, const float *x, float *out) {
+  for (int64_t j = 0; j < n; j += LANES) {
+    word_lanes w;
+    float_lanes p = {0};
+    size_t bytes = (size_t)(n - j < LANES ? n - j : LANES) * sizeof *x;
+    memcpy(&w, words + j, sizeof w);
+    if (bytes == sizeof p) {
+      memcpy(&p, x + j, sizeof p);
+      p = draw(w, p);
+      memcpy(out + j, &p, sizeof p);
+    } else {
+      memcpy(&p, x + j, bytes);
+      p = draw(w, p);
+      memcpy(out + j, &p, bytes);
+    }
   }
 }
 
