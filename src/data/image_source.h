@@ -25,6 +25,7 @@ typedef struct {
   int64_t n_kept;            /* images and labels in memory */
   int64_t n_floats;          /* of tables in memory */
   int64_t has_labels, is_two_valued;
+  int64_t has_fields; /* infimnist: the original's */
 } smr_image_plan;
 
 /* The shared memory, cut up. */
@@ -57,7 +58,7 @@ typedef struct {
   double flops_per_pixel; /* of generate, where rows aren't kept */
 } smr_image_ops;
 
-extern const smr_image_ops smr_image_idx_ops, smr_image_digits_ops;
+extern const smr_image_ops smr_image_idx_ops, smr_image_digits_ops, smr_image_infimnist_ops;
 
 struct smr_images {
   const smr_image_ops *ops;

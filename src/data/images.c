@@ -12,24 +12,31 @@
 static const smr_image_ops *const sources[] = {
     [SMR_IMAGES_DIGITS] = &smr_image_digits_ops,
     [SMR_IMAGES_IDX] = &smr_image_idx_ops,
+    [SMR_IMAGES_INFIMNIST] = &smr_image_infimnist_ops,
 };
 enum { N_SOURCES = sizeof sources / sizeof sources[0], ALIGNMENT = 64, FEW_BYTES = 256 };
 
 /* ---- Plans. ---- */
 
-static smr_status check_config(const smr_image_config *config, const smr_image_ops **ops) {
+/* The source's functions, NULL when the configuration makes no sense. */
+static const smr_image_ops *check_config(const smr_image_config *config, smr_status *status) {
   if (config->source < 0 || config->source >= N_SOURCES || sources[config->source] == NULL) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "there is no source of images number %d", config->source);
+    *status =
+        smr_error_set(SMR_ERR_INTERNAL, "there is no source of images number %d", config->source);
+    return NULL;
   }
   if (config->binarize < SMR_BINARIZE_SAMPLE || config->binarize > SMR_BINARIZE_NONE) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "there is no way to binarize number %d", config->binarize);
+    *status =
+        smr_error_set(SMR_ERR_INTERNAL, "there is no way to binarize number %d", config->binarize);
+    return NULL;
   }
   if (!(config->holdout >= 0.0 && config->holdout <= 0.5)) {
-    SMR_FAIL(SMR_ERR_INPUT, "the share of rows to hold out is %g: it must be 0 to 0.5",
-             config->holdout);
+    *status = smr_error_set(
+        SMR_ERR_INPUT, "the share of rows to hold out is %g: it must be 0 to 0.5", config->holdout);
+    return NULL;
   }
-  *ops = sources[config->source];
-  return SMR_OK;
+  *status = SMR_OK;
+  return sources[config->source];
 }
 
 smr_status smr_image_plan_rows(const smr_image_config *config, int64_t default_count,
@@ -118,12 +125,15 @@ static smr_status set_up(const smr_image_config *config, const smr_image_ops *op
 
 smr_status smr_images_inspect(const smr_image_config *config, const char *data_folder,
                               smr_image_shape *shape) {
-  const smr_image_ops *ops = NULL;
   smr_image_plan plan = {0};
   smr_images images = {0};
   void *reader = NULL;
-  SMR_TRY(check_config(config, &ops));
-  smr_status status = ops->plan(config, data_folder, &plan, &reader);
+  smr_status status = SMR_OK;
+  const smr_image_ops *ops = check_config(config, &status);
+  if (ops == NULL) {
+    return status;
+  }
+  status = ops->plan(config, data_folder, &plan, &reader);
   if (ops->close != NULL) {
     ops->close(reader);
   }
@@ -226,13 +236,16 @@ done:
 smr_status smr_images_open(const smr_context *context, const smr_image_config *config,
                            const char *data_folder, smr_images **out) {
   smr_images *images = NULL;
-  opening o = {.context = context, .config = config};
+  smr_status status = SMR_OK;
+  opening o = {.context = context, .config = config, .ops = check_config(config, &status)};
   *out = NULL;
-  smr_status status = check_config(config, &o.ops);
   if (status == SMR_OK) {
     status = smr_memory_alloc(1, sizeof *images, "images", &images);
   }
-  SMR_TRY_DONE(smr_agree(context, status));
+  status = smr_agree(context, status);
+  if (status != SMR_OK || o.ops == NULL || images == NULL) {
+    goto done;
+  }
   SMR_TRY_DONE(open_all(&o, data_folder, images));
   *out = images;
   images = NULL;

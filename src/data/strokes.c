@@ -239,7 +239,8 @@ void smr_strokes_draw(int digit, int64_t number, uint8_t out[SMR_DEFORM_PIXELS])
   }
   centre(&h, &s);
   for (int p = 0; p < SMR_DEFORM_PIXELS; p++) {
-    const double x = p % SMR_DEFORM_SIDE - middle, y = p / SMR_DEFORM_SIDE - middle;
+    const int row = p / SMR_DEFORM_SIDE, column = p % SMR_DEFORM_SIDE;
+    const double x = column - middle, y = row - middle;
     out[p] = (uint8_t)(255.0 * get_ink(&s, h.thickness, h.softness, x, y) + 0.5);
   }
 }
