@@ -58,7 +58,8 @@ typedef struct {
   double flops_per_pixel; /* of generate, where rows aren't kept */
 } smr_image_ops;
 
-extern const smr_image_ops smr_image_idx_ops, smr_image_digits_ops, smr_image_infimnist_ops;
+extern const smr_image_ops smr_image_idx_ops, smr_image_digits_ops, smr_image_infimnist_ops,
+    smr_image_hdf5_ops, smr_image_ising_ops, smr_image_bars_ops;
 
 struct smr_images {
   const smr_image_ops *ops;

@@ -10,9 +10,9 @@
 #include "simmer/base/memory.h"
 
 static const smr_image_ops *const sources[] = {
-    [SMR_IMAGES_DIGITS] = &smr_image_digits_ops,
-    [SMR_IMAGES_IDX] = &smr_image_idx_ops,
-    [SMR_IMAGES_INFIMNIST] = &smr_image_infimnist_ops,
+    [SMR_IMAGES_DIGITS] = &smr_image_digits_ops, [SMR_IMAGES_IDX] = &smr_image_idx_ops,
+    [SMR_IMAGES_HDF5] = &smr_image_hdf5_ops,     [SMR_IMAGES_ISING] = &smr_image_ising_ops,
+    [SMR_IMAGES_BARS] = &smr_image_bars_ops,     [SMR_IMAGES_INFIMNIST] = &smr_image_infimnist_ops,
 };
 enum { N_SOURCES = sizeof sources / sizeof sources[0], ALIGNMENT = 64, FEW_BYTES = 256 };
 

@@ -19,6 +19,15 @@ static const smr_image_config sources[] = {
      .holdout = 0.1,
      .binarize = SMR_BINARIZE_SAMPLE,
      .seed = 3},
+    {.source = SMR_IMAGES_ISING,
+     .count = 37,
+     .test_count = 5,
+     .side = 16,
+     .coupling = 0.44,
+     .sweeps = 10,
+     .holdout = 0.2,
+     .seed = 4},
+    {.source = SMR_IMAGES_BARS, .count = -1, .test_count = -1, .side = 6, .is_inverted = true},
 };
 enum { N_SOURCES = sizeof sources / sizeof sources[0] };
 

@@ -13,7 +13,7 @@
 
 static char scratch[] = "/tmp/simmer-images-XXXXXX";
 
-static void write_scratch(const char *name, const void *data, size_t bytes) {
+static inline void write_scratch(const char *name, const void *data, size_t bytes) {
   char path[SMR_PATH_BYTES];
   assert_ok(smr_file_join(path, scratch, name));
   assert_ok(smr_file_write(path, data, bytes));
