@@ -64,3 +64,7 @@ uint32_t smr_crc32(uint32_t crc, const void *data, size_t bytes) {
   /* zlib answers a NULL buffer with its start value, whatever crc is. */
   return bytes == 0 ? crc : (uint32_t)crc32_z(crc, data, bytes);
 }
+
+uint32_t smr_crc32_combine(uint32_t first, uint32_t second, int64_t second_bytes) {
+  return (uint32_t)crc32_combine(first, second, (z_off_t)second_bytes);
+}

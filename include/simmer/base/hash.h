@@ -22,5 +22,7 @@ int smr_hash_compare(smr_hash a, smr_hash b);
 
 /* CRC-32 (IEEE 802.3, zlib's) of the bytes so far; start with 0. */
 uint32_t smr_crc32(uint32_t crc, const void *data, size_t bytes);
+/* CRC-32 of two runs of bytes, one behind the other, from theirs and the length of the second. */
+uint32_t smr_crc32_combine(uint32_t first, uint32_t second, int64_t second_bytes);
 
 #endif
