@@ -106,16 +106,23 @@ smr_status smr_seal_make_for_file(const char *path, int fd, int64_t end,
   return SMR_OK;
 }
 
-static smr_status check(const source *s) {
+/* *end = -1 for a file that doesn't say. */
+static smr_status check_length(const source *s, int64_t *end) {
   unsigned char head[SMR_SUPERBLOCK_BYTES] = {0};
+  SMR_TRY(read_at(s, 0, head, (size_t)smr_int_min(s->bytes, SMR_SUPERBLOCK_BYTES)));
+  *end = smr_seal_get_end(head);
+  if (*end > s->bytes) {
+    SMR_FAIL(SMR_ERR_CORRUPT, "%s is cut off: it has %lld bytes of %lld", s->name,
+             (long long)s->bytes, (long long)*end);
+  }
+  return SMR_OK;
+}
+
+static smr_status check(const source *s) {
   char seal[SMR_SEAL_BYTES], expected[SMR_SEAL_BYTES];
   uint32_t crc = 0;
-  SMR_TRY(read_at(s, 0, head, (size_t)smr_int_min(s->bytes, SMR_SUPERBLOCK_BYTES)));
-  const int64_t end = smr_seal_get_end(head);
-  if (end > s->bytes) {
-    SMR_FAIL(SMR_ERR_CORRUPT, "%s is cut off: it has %lld bytes of %lld", s->name,
-             (long long)s->bytes, (long long)end);
-  }
+  int64_t end = -1;
+  SMR_TRY(check_length(s, &end));
   if (end < 0 || s->bytes - end < SMR_SEAL_BYTES) {
     return SMR_OK;
   }
@@ -139,4 +146,10 @@ smr_status smr_seal_check_image(const char *name, const void *image, size_t byte
 smr_status smr_seal_check_file(const char *path, int fd, int64_t bytes) {
   const source s = {.name = path, .fd = fd, .bytes = bytes};
   return check(&s);
+}
+
+smr_status smr_seal_check_length(const char *path, int fd, int64_t bytes) {
+  const source s = {.name = path, .fd = fd, .bytes = bytes};
+  int64_t end = -1;
+  return check_length(&s, &end);
 }

@@ -27,5 +27,7 @@ smr_status smr_seal_make_for_file(const char *path, int fd, int64_t end,
  * others has none, and passes. Reads the whole file if it has one. */
 smr_status smr_seal_check_image(const char *name, const void *image, size_t bytes) SMR_NODISCARD;
 smr_status smr_seal_check_file(const char *path, int fd, int64_t bytes) SMR_NODISCARD;
+/* Looks at the length alone. */
+smr_status smr_seal_check_length(const char *path, int fd, int64_t bytes) SMR_NODISCARD;
 
 #endif

@@ -13,6 +13,9 @@ struct smr_arrays {
   owned_block *owned;
 };
 
+/* As smr_arrays_open, without reading the whole file for its seal: for those who check the values
+ * themselves. */
+smr_status smr_arrays_open_unsealed(const char *path, smr_arrays **out) SMR_NODISCARD;
 /* Memory that lives until the file is closed, zeroed. `out` is a pointer to a typed pointer. */
 smr_status smr_arrays_own(smr_arrays *arrays, int64_t n, size_t item_bytes, const char *what,
                           void *out) SMR_NODISCARD;

@@ -58,7 +58,7 @@ static smr_status create_handle(const char *name, int64_t bytes, smr_arrays **ou
 }
 
 /* The system says better than HDF5 why a file can't be opened. */
-static smr_status check_file(smr_arrays *arrays) {
+static smr_status check_file(smr_arrays *arrays, bool has_seal) {
   struct stat facts;
   const int fd = open(arrays->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0 || fstat(fd, &facts) != 0) {
@@ -71,7 +71,8 @@ static smr_status check_file(smr_arrays *arrays) {
   smr_status status = SMR_OK;
   arrays->bytes = (int64_t)facts.st_size;
   if (S_ISREG(facts.st_mode)) {
-    status = smr_seal_check_file(arrays->name, fd, arrays->bytes);
+    status = has_seal ? smr_seal_check_file(arrays->name, fd, arrays->bytes)
+                      : smr_seal_check_length(arrays->name, fd, arrays->bytes);
   } else {
     status = smr_error_set(SMR_ERR_IO, "%s is not a file", arrays->name);
   }
@@ -79,10 +80,10 @@ static smr_status check_file(smr_arrays *arrays) {
   return status;
 }
 
-static smr_status open_file(smr_arrays *arrays) {
+static smr_status open_file(smr_arrays *arrays, bool has_seal) {
   smr_status status = SMR_OK;
   hid_t access = -1;
-  SMR_TRY_DONE(check_file(arrays));
+  SMR_TRY_DONE(check_file(arrays, has_seal));
   SMR_H5_TRY_DONE(access = H5Pcreate(H5P_FILE_ACCESS), "cannot open %s", arrays->name);
 #if H5_VERSION_GE(1, 10, 7) && !(H5_VERS_MINOR == 12 && H5_VERS_RELEASE == 0)
   /* Files here are only ever replaced whole, and some file systems know no locks. */
@@ -97,17 +98,25 @@ done:
   return status;
 }
 
-smr_status smr_arrays_open(const char *path, smr_arrays **out) {
+static smr_status open_path(const char *path, bool has_seal, smr_arrays **out) {
   *out = NULL;
   smr_arrays *arrays = NULL;
   smr_status status = SMR_OK;
   SMR_TRY_DONE(create_handle(path, 0, &arrays));
-  SMR_TRY_DONE(open_file(arrays));
+  SMR_TRY_DONE(open_file(arrays, has_seal));
   *out = arrays;
   arrays = NULL;
 done:
   smr_arrays_close(&arrays);
   return status;
+}
+
+smr_status smr_arrays_open(const char *path, smr_arrays **out) {
+  return open_path(path, true, out);
+}
+
+smr_status smr_arrays_open_unsealed(const char *path, smr_arrays **out) {
+  return open_path(path, false, out);
 }
 
 /* HDF5 reads a copy of the bytes. Its own helper for this leaks; and two core files of one name are

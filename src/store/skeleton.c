@@ -1,14 +1,11 @@
 /* Lays out the variables of a cube, and lets HDF5 write everything but their numbers. */
 #include "skeleton.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "array_check.h"
 #include "h5.h"
-#include "memory_driver.h"
+#include "hollow.h"
 #include "simmer/base/memory.h"
 
 /* ---- The list of arrays. ---- */
@@ -153,73 +150,35 @@ static smr_status find_place(hid_t file, const smr_array *array, smr_place *plac
   return SMR_OK;
 }
 
-static smr_status write_file(const plan *p, hid_t file, smr_skeleton *out) {
+typedef struct {
+  const plan *p;
+  smr_skeleton *out;
+} finishing;
+
+static smr_status finish_file(void *self, hid_t file) {
+  const finishing *f = self;
+  const plan *p = f->p;
+  if (p->arrays == NULL || f->out->places == NULL) {
+    SMR_FAIL(SMR_ERR_INTERNAL, "results.h5 has no variables");
+  }
+  SMR_TRY(write_flags(file));
+  for (int64_t i = 0; i < f->out->n_places; i++) {
+    SMR_TRY(find_place(file, &p->arrays[p->first_place + i], &f->out->places[i]));
+  }
+  return SMR_OK;
+}
+
+static smr_status build(const plan *p, smr_skeleton *out) {
   const smr_h5_contents contents = {.n_arrays = p->n_arrays,
                                     .arrays = p->arrays,
                                     .n_attributes = p->cube->layout->n_attributes,
                                     .attributes = p->cube->layout->attributes,
                                     .n_auxiliary = p->n_auxiliary,
                                     .auxiliary = p->auxiliary};
-  if (p->arrays == NULL || out->places == NULL) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "results.h5 has no variables");
-  }
-  SMR_TRY(smr_h5_write(file, &contents));
-  SMR_TRY(write_flags(file));
-  for (int64_t i = 0; i < out->n_places; i++) {
-    SMR_TRY(find_place(file, &p->arrays[p->first_place + i], &out->places[i]));
-  }
-  return SMR_OK;
-}
-
-/* The file as HDF5 sees it, and what happened behind its back. */
-typedef struct {
-  hid_t driver, file;
-  int failure;
-} memory;
-
-static smr_status open_in_memory(int fd, memory *m) {
-  smr_status status = SMR_OK;
-  hid_t creation = -1, access = -1;
-  SMR_TRY_DONE(smr_h5_create_file_properties(&creation, &access));
-  SMR_TRY_DONE(smr_memory_driver_set(access, fd, &m->failure, &m->driver));
-  SMR_H5_TRY_DONE(m->file = H5Fcreate("simmer-results", H5F_ACC_TRUNC, creation, access),
-                  "cannot make a file in memory");
-done:
-  smr_h5_drop(access);
-  smr_h5_drop(creation);
-  return status;
-}
-
-static smr_status read_end(smr_skeleton *out) {
-  unsigned char head[SMR_SUPERBLOCK_BYTES] = {0};
-  const ssize_t n = pread(out->fd, head, sizeof head, 0);
-  out->bytes = n == (ssize_t)sizeof head ? smr_seal_get_end(head) : -1;
-  if (out->bytes < 0) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "a file in memory wasn't closed well");
-  }
-  return SMR_OK;
-}
-
-static smr_status build(const plan *p, smr_skeleton *out) {
-  smr_status status = SMR_OK;
-  memory m = {.driver = -1, .file = -1};
-  out->fd = memfd_create("simmer-results", MFD_CLOEXEC);
-  if (out->fd < 0) {
-    SMR_FAIL(SMR_ERR_MEMORY, "cannot make a file in memory: %s", strerror(errno));
-  }
-  SMR_TRY_DONE(open_in_memory(out->fd, &m));
-  SMR_TRY_DONE(write_file(p, m.file, out));
-  const herr_t closed = H5Fclose(m.file);
-  m.file = -1;
-  SMR_H5_TRY_DONE(closed, "cannot close a file in memory");
-done:
-  smr_h5_drop(m.file);
-  smr_memory_driver_close(m.driver);
-  if (m.failure != 0) {
-    SMR_FAIL(m.failure == ENOMEM ? SMR_ERR_MEMORY : SMR_ERR_FULL,
-             "cannot prepare results.h5 in memory: %s", strerror(m.failure));
-  }
-  return status == SMR_OK ? read_end(out) : status;
+  finishing f = {.p = p, .out = out};
+  const smr_hollow_source source = {
+      .name = "results.h5", .contents = &contents, .finish = finish_file, .self = &f};
+  return smr_hollow_create(&source, &out->fd, &out->bytes);
 }
 
 smr_status smr_skeleton_create(const smr_cube *cube, smr_skeleton *out) {
