@@ -140,7 +140,10 @@ static void test_large(void **state) {
 
 /* Weights that cancel a bias: pre-activations about 0 made of parts whose e^x are no doubles. */
 static void test_cancelling(void **state) {
-  const double parts[][2] = {{-650.0, 650.0}, {-900.0, 450.0}, {900.0, -450.0}, {-2000.0, 2000.0}};
+  const double parts[][3] = {{-650.0, 650.0, 0.0},
+                             {-900.0, 450.0, 450.0},
+                             {900.0, -450.0, -450.0},
+                             {-2000.0, 0.0, 2000.0}};
   enum { V = 13, H = 12 };
   (void)state;
   for (int t = 0; t < 4; t++) {
@@ -148,7 +151,7 @@ static void test_cancelling(void **state) {
       model made = make_model(V, H, 1.0, 1.0);
       made.parameters[V * H] += (float)parts[t][0];
       made.parameters[first] += (float)parts[t][1];
-      made.parameters[first + 1] += (float)parts[t][1];
+      made.parameters[first + 1] += (float)parts[t][2];
       assert_close(enumerate(&made.rbm), sum_states(&made.rbm, true), tolerance, tolerance);
       clear_model(&made);
     }
