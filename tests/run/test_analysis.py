@@ -8,7 +8,9 @@ the figures can be compared by eye; SIMMER_TEST_FIGURES=DIR keeps the figures th
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
+import gzip
 import hashlib
 import http.server
 import io
@@ -594,10 +596,10 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-class FetchData(ResultCase):
-    """Downloads from a server of our own."""
+class FetchCase(ResultCase):
+    """A data folder, and a server of our own with the folder `site`."""
 
-    CONTENT = b"0,1,2\n3,4,5\n"
+    DATASET = ""
 
     def setUp(self) -> None:
         super().setUp()
@@ -610,37 +612,49 @@ class FetchData(ResultCase):
         self.addCleanup(thread.join)
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
-        self.url = f"http://127.0.0.1:{server.server_port}/spambase.zip"
-        original = fetch_data.DATASETS["spambase"]
-        self.addCleanup(fetch_data.DATASETS.__setitem__, "spambase", original)
-        fetch_data.DATASETS["spambase"] = fetch_data.Dataset(
-            original.url, original.member, original.path, hashlib.sha256(self.CONTENT).hexdigest()
-        )
+        self.url = f"http://127.0.0.1:{server.server_port}/"
+
+    def change_files(self, *files: fetch_data.File) -> None:
+        """Other files for the dataset, while this test runs."""
+        changed = dataclasses.replace(fetch_data.DATASETS[self.DATASET], files=files)
+        patch = mock.patch.dict(fetch_data.DATASETS, {self.DATASET: changed})
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def fetch(self, *options: str) -> tuple[int, list[str], str]:
+        """Exit code, paths and messages; from our server unless told otherwise."""
+        out, err = io.StringIO(), io.StringIO()
+        urls = () if "--url" in options else ("--url", self.url)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = fetch_data.main([self.DATASET, "--data", str(self.data), *urls, *options])
+        return code, out.getvalue().splitlines(), err.getvalue()
+
+
+class FetchSpambase(FetchCase):
+    """A file of a zip archive."""
+
+    DATASET = "spambase"
+    CONTENT = b"0,1,2\n3,4,5\n"
+
+    def setUp(self) -> None:
+        super().setUp()
+        (original,) = fetch_data.DATASETS["spambase"].files
+        right = hashlib.sha256(self.CONTENT).hexdigest()
+        self.change_files(dataclasses.replace(original, sha256=right))
+        self.path = self.data / "spambase" / "spambase.data"
 
     def serve(self, content: bytes, member: str = "spambase.data") -> None:
         with zipfile.ZipFile(self.site / "spambase.zip", "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(member, content)
 
-    def fetch(self, *options: str) -> tuple[int, str, str]:
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = fetch_data.main(
-                ["spambase", "--data", str(self.data), "--url", self.url, *options]
-            )
-        return code, out.getvalue().strip(), err.getvalue()
-
-    @property
-    def path(self) -> Path:
-        return self.data / "spambase" / "spambase.data"
-
     def test_downloads_then_skips(self) -> None:
         self.serve(self.CONTENT)
-        self.assertEqual(self.fetch()[:2], (0, str(self.path)))
+        self.assertEqual(self.fetch()[:2], (0, [str(self.path)]))
         self.assertEqual(self.path.read_bytes(), self.CONTENT)
         self.assertEqual([p.name for p in self.path.parent.iterdir()], ["spambase.data"])
         (self.site / "spambase.zip").unlink()
         code, out, err = self.fetch()
-        self.assertEqual((code, out), (0, str(self.path)))
+        self.assertEqual((code, out), (0, [str(self.path)]))
         self.assertIn("is there and right", err)
 
     def test_replaces_a_wrong_file(self) -> None:
@@ -653,7 +667,7 @@ class FetchData(ResultCase):
     def test_wrong_checksum_leaves_nothing(self) -> None:
         self.serve(b"something else")
         code, out, err = self.fetch()
-        self.assertEqual((code, out), (1, ""))
+        self.assertEqual((code, out), (1, []))
         self.assertIn("expected", err)
         self.assertFalse(self.data.exists())
 
@@ -667,10 +681,87 @@ class FetchData(ResultCase):
         self.assertIn("holds no spambase.data", self.fetch()[2])
 
     def test_no_server(self) -> None:
-        self.url = "http://127.0.0.1:9/x.zip"
-        code, _, err = self.fetch()
+        code, _, err = self.fetch("--url", "http://127.0.0.1:9/x")
         self.assertEqual(code, 1)
-        self.assertRegex(err, "error: cannot download http://127.0.0.1:9/x.zip: ")
+        self.assertRegex(err, "error: cannot download http://127.0.0.1:9/x/spambase.zip: ")
+
+
+class FetchMnist(FetchCase):
+    """Four files, each packed by gzip."""
+
+    DATASET = "mnist"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.contents = {
+            file.name: f"{file.name} {'x' * 500}".encode()
+            for file in fetch_data.DATASETS["mnist"].files
+        }
+        self.change_files(
+            *(
+                dataclasses.replace(
+                    file, sha256=hashlib.sha256(self.contents[file.name]).hexdigest()
+                )
+                for file in fetch_data.DATASETS["mnist"].files
+            )
+        )
+        for name, content in self.contents.items():
+            (self.site / name).write_bytes(gzip.compress(content))
+
+    def check(self) -> None:
+        found = {p.name: gzip.decompress(p.read_bytes()) for p in (self.data / "mnist").iterdir()}
+        self.assertEqual(found, self.contents)
+
+    def test_downloads_then_skips(self) -> None:
+        code, out, _ = self.fetch()
+        self.assertEqual((code, len(out)), (0, 4))
+        self.assertIn(str(self.data / "mnist" / "train-images-idx3-ubyte.gz"), out)
+        self.check()
+        code, again, err = self.fetch("--url", "http://127.0.0.1:9/")
+        self.assertEqual((code, again, err.count("is there and right")), (0, out, 4))
+
+    def test_however_it_is_packed(self) -> None:
+        for name, content in self.contents.items():
+            (self.site / name).write_bytes(gzip.compress(content, compresslevel=1, mtime=7))
+        self.assertEqual(self.fetch()[0], 0)
+        self.check()
+
+    def test_replaces_damaged_files(self) -> None:
+        self.fetch()
+        paths = sorted((self.data / "mnist").iterdir())
+        whole = paths[0].read_bytes()
+        paths[0].write_bytes(whole[: len(whole) // 2])
+        paths[1].write_bytes(b"<html>not found</html>")
+        flipped = bytearray(paths[2].read_bytes())
+        flipped[-6] ^= 1  # in the CRC
+        paths[2].write_bytes(flipped)
+        paths[3].write_bytes(gzip.compress(b"something else"))
+        code, _, err = self.fetch()
+        self.assertEqual((code, err.count("is damaged and is replaced")), (0, 4))
+        self.check()
+
+    def test_tries_the_next_server(self) -> None:
+        damaged = self.folder / "damaged"
+        damaged.mkdir()
+        for name in self.contents:
+            (damaged / name).write_bytes(b"\x1f\x8b")
+        code, _, err = self.fetch("--url", damaged.as_uri(), "--url", self.site.as_uri())
+        self.assertEqual((code, err.count("trying the next server")), (0, 4))
+        self.check()
+
+    def test_keeps_what_is_right_when_one_fails(self) -> None:
+        (self.site / "t10k-images-idx3-ubyte.gz").unlink()
+        code, out, err = self.fetch()
+        self.assertEqual((code, out), (1, []))
+        self.assertRegex(err.splitlines()[-1], "^fetch_data: error: cannot download .*t10k-images")
+        self.assertEqual(len(list((self.data / "mnist").iterdir())), 2)
+
+    def test_help_says_where_files_go(self) -> None:
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), self.assertRaises(SystemExit) as stopped:
+            fetch_data.main(["--help"])
+        self.assertEqual(stopped.exception.code, 0)
+        self.assertIn("DIR/mnist/t10k-labels-idx1-ubyte.gz", out.getvalue())
 
 
 if __name__ == "__main__":
