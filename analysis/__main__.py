@@ -27,7 +27,12 @@ def _add_plot(commands: argparse._SubParsersAction) -> None:
         help="draw the figures of a result file",
         description="Draws every figure that a result file has the values for; prints their paths.",
     )
-    parser.add_argument("result", type=Path, metavar="RESULT", help="results.h5, or its folder")
+    parser.add_argument(
+        "result",
+        type=Path,
+        metavar="RESULT",
+        help="an output folder, or one of its results.h5, metrics.h5 and model.h5",
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -48,7 +53,8 @@ def _add_plot(commands: argparse._SubParsersAction) -> None:
         action="append",
         default=[],
         metavar="AXIS=VALUE",
-        help="value of an axis that no figure runs along (default: its first); may be repeated",
+        help="units with this value of an axis (default: its first, or all where a figure shows "
+        "several); may be repeated",
     )
     parser.set_defaults(run=_plot)
 
@@ -56,16 +62,17 @@ def _add_plot(commands: argparse._SubParsersAction) -> None:
 def _plot(arguments: argparse.Namespace) -> int:
     from analysis.figures import FIGURES
     from analysis.plot import draw_all
-    from analysis.results import ResultError, open_result
+    from analysis.results import ResultError
+    from analysis.training import open_any
 
     names = [kind.name for kind in FIGURES]
     unknown = [name for name in arguments.only if name not in names]
     if unknown:
         raise ResultError(f"no figure '{unknown[0]}'; the figures are {', '.join(names)}")
-    result = open_result(arguments.result, _parse_selection(arguments.select))
+    result = open_any(arguments.result, _parse_selection(arguments.select))
     try:
-        for text in result.fixed:
-            print(f"analysis: shown at {text} (--select AXIS=VALUE takes another)", file=sys.stderr)
+        for text in result.notes:
+            print(f"analysis: {text} (--select AXIS=VALUE takes another)", file=sys.stderr)
         folder = arguments.output or result.path.parent / "figures"
         for path in draw_all(result, folder, arguments.format, arguments.only):
             print(path)
@@ -74,13 +81,43 @@ def _plot(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_convert(commands: argparse._SubParsersAction) -> None:
+    from analysis.convert import EXAMPLE, HELP
+
+    parser = commands.add_parser(
+        "convert",
+        help="convert a trained RBM between model.h5 and NumPy's .npz (scikit-learn's names)",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=HELP,
+        epilog=EXAMPLE,
+    )
+    parser.add_argument("source", type=Path, metavar="FROM", help="model.h5, its folder, or .npz")
+    parser.add_argument("target", type=Path, metavar="TO", help="the file to write, .npz or .h5")
+    parser.add_argument(
+        "--shape",
+        metavar="HEIGHTxWIDTH",
+        help="size of the visible units as an image, for figures",
+    )
+    parser.add_argument("--force", action="store_true", help="replace TO if it exists")
+    parser.set_defaults(run=_convert)
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from analysis.convert import convert
+
+    print(convert(arguments.source, arguments.target, arguments.shape, arguments.force))
+    return 0
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The command line with all commands."""
     parser = argparse.ArgumentParser(
-        prog="python -m analysis", description="Figures from simmer's results."
+        prog="python -m analysis",
+        description="Figures from simmer's results; models for other programs.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_plot(commands)
+    _add_convert(commands)
     return parser
 
 
@@ -91,9 +128,10 @@ def _fail(message: object, code: int) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code."""
-    parsed = make_parser().parse_args(arguments)
     try:
         from analysis.results import ResultError
+
+        parsed = make_parser().parse_args(arguments)
     except ImportError as error:
         return _fail(f"{error} (pip install -r analysis/requirements.txt)", 2)
     try:

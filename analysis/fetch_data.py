@@ -1,4 +1,4 @@
-"""Downloads datasets for simmer's jobs: `python -m analysis.fetch_data spambase|mnist [--data DIR]`.
+"""Downloads datasets for simmer's jobs: `python -m analysis.fetch_data mnist|spambase`.
 
 A file is written whole or not at all, after the SHA-256 of its content was found right; one that is
 already there and right is left alone. Needs the standard library only.
@@ -222,10 +222,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m analysis.fetch_data",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Downloads the files of a dataset into the data folder, where jobs find them, and"
-        "\nprints their paths. Each is checked by the SHA-256 of its content. Files that are\n"
-        "there and right are left alone, so nothing is downloaded twice; damaged ones are\n"
-        "replaced.",
+        description="Downloads the files of a dataset into the data folder, where jobs find them,\n"
+        "and prints their paths. Each is checked by the SHA-256 of its content. Files that\n"
+        "are there and right are left alone, so nothing is downloaded twice; damaged ones\n"
+        "are replaced.",
         epilog=describe(),
     )
     parser.add_argument("dataset", choices=sorted(DATASETS))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -12,7 +11,9 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.figures import FIGURES
+from analysis.files import write_whole
 from analysis.results import Result, ResultError
+from analysis.training import Training
 
 FORMATS = ("png", "pdf", "svg")
 # No dates, so that the same results give the same file.
@@ -21,25 +22,28 @@ METADATA = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
 def save(figure: Figure, path: Path, file_format: str) -> None:
     """Writes a figure whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+
+    def write(temporary: Path) -> None:
         figure.savefig(temporary, format=file_format, metadata=METADATA[file_format])
-        os.replace(temporary, path)
+
+    try:
+        write_whole(path, write)
     finally:
-        temporary.unlink(missing_ok=True)
         plt.close(figure)
 
 
 def draw_all(
-    result: Result, folder: Path, file_format: str = "png", only: Collection[str] = ()
+    result: Result | Training, folder: Path, file_format: str = "png", only: Collection[str] = ()
 ) -> Iterator[Path]:
     """Draws into `folder` and yields each path; figures that lack something are named on stderr."""
     drawn = 0
     with plt.rc_context(style.SETTINGS):
         for kind in FIGURES:
-            if only and kind.name not in only:
+            is_meant = kind.experiment == result.experiment
+            if kind.name not in only if only else not is_meant:
                 continue
-            lacking = kind.needs(result)
+            other = f"it is of experiment {kind.experiment}, these results are not"
+            lacking = kind.needs(result) if is_meant else other
             if lacking is not None:
                 print(f"analysis: left out {kind.name} ({lacking})", file=sys.stderr)
                 continue

@@ -39,6 +39,16 @@ class Result:
     unfinished: int  # units that are pending, failed or quarantined
     units: int  # units of the sweep that are not excluded
 
+    @property
+    def experiment(self) -> str:
+        """What figures are for; experiments without any of their own are drawn like ridge."""
+        return "ridge"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was chosen, for the user."""
+        return tuple(f"shown at {text}" for text in self.fixed)
+
     def close(self) -> None:
         self.data.close()
 
@@ -77,7 +87,8 @@ def find_file(path: Path) -> Path:
     return path
 
 
-def _load(path: Path) -> xr.Dataset:
+def load(path: Path) -> xr.Dataset:
+    """Opens a file of simmer as it is."""
     try:
         data = xr.open_dataset(path, engine="h5netcdf", decode_times=False)
     except Exception as error:  # Whatever the readers below xarray trip over, the file is not ours.
@@ -94,9 +105,9 @@ def _load(path: Path) -> xr.Dataset:
 def open_result(path: Path, selection: Mapping[str, str] | None = None) -> Result:
     """Opens a result file or the folder of one; `selection` fixes axes by "name": "value"."""
     file = find_file(path)
-    data = _load(file)
+    data = load(file)
     try:
-        units, unfinished = _count_units(data)
+        units, unfinished = count_units(data)
         data = _name_axes(data)
         data, fixed = _fix_axes(data, dict(selection or {}))
     except ResultError as error:
@@ -105,7 +116,8 @@ def open_result(path: Path, selection: Mapping[str, str] | None = None) -> Resul
     return Result(file, data, fixed, unfinished, units)
 
 
-def _count_units(data: xr.Dataset) -> tuple[int, int]:
+def count_units(data: xr.Dataset) -> tuple[int, int]:
+    """Units that are not excluded, and those of them that are not done."""
     if "status" not in data:
         return 0, 0
     status = data["status"].values
@@ -135,14 +147,15 @@ def _fix_axes(data: xr.Dataset, selection: dict[str, str]) -> tuple[xr.Dataset, 
     for name in [str(d) for d in data.dims if d not in kept or d in selection]:
         if name not in data.coords:
             data = data.assign_coords({name: np.arange(data.sizes[name])})
-        index = _find_value(data[name].values, name, selection.get(name))
+        index = find_value(data[name].values, name, selection.get(name))
         fixed.append(f"{name} = {data[name].values[index]}")
         # Axes that figures run along stay, with one value.
         data = data.isel({name: [index] if name in kept else index})
     return data, tuple(fixed)
 
 
-def _find_value(values: np.ndarray, name: str, wanted: str | None) -> int:
+def find_value(values: np.ndarray, name: str, wanted: str | None) -> int:
+    """Index of a value of an axis that is written as text; the first without one."""
     if wanted is None:
         return 0
     try:

@@ -21,7 +21,13 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 
 COLUMN_WIDTH, PAGE_WIDTH = 3.5, 7.0  # inches
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -95,6 +101,18 @@ def new_grid(
     )
     _set_title(figure, title)
     return figure, axes
+
+
+def new_panels(
+    title: str, rows: int, columns: int, width: float, height: float
+) -> tuple[Figure, list[Axes]]:
+    """An empty figure of panels with one horizontal axis, row after row; spare ones are removed by
+    the caller."""
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width, height), layout="constrained", squeeze=False, sharex=True
+    )
+    _set_title(figure, title)
+    return figure, list(axes.ravel())
 
 
 def _set_title(figure: Figure, title: str) -> None:
@@ -203,6 +221,12 @@ def set_log_scale(axes: Axes, which: str, values: np.ndarray, pad: float = 0.04)
     getattr(axes, f"set_{which}scale")("log")
     getattr(axes, f"set_{which}lim")(low, high)
     set_log_ticks(getattr(axes, f"{which}axis"), low, high)
+
+
+def set_count_ticks(axis: Axis, most: int = 5) -> None:
+    """Whole numbers with commas: 20,000."""
+    axis.set_major_locator(MaxNLocator(most, integer=True, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
 
 
 # ---- the axes of simmer's figures ----
@@ -341,8 +365,17 @@ def draw_points(
     return line, bool(is_median.any())
 
 
-def draw_band(axes: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, color: Any) -> None:
+def draw_band(
+    axes: Axes,
+    x: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    color: Any,
+    *,
+    is_log: bool = True,
+    alpha: float = 0.25,
+) -> None:
     """A shaded band; on a logarithmic axis its lower edge stays positive."""
     if np.isfinite(low).any():
-        floor = np.where(low > 0, low, high * 1e-3)
-        axes.fill_between(x, floor, high, color=color, alpha=0.25, linewidth=0, zorder=1.5)
+        floor = np.where((low > 0) | (not is_log), low, high * 1e-3)
+        axes.fill_between(x, floor, high, color=color, alpha=alpha, linewidth=0, zorder=1.5)

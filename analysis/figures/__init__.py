@@ -1,6 +1,19 @@
 """The kinds of figures, one module each. A new one is one module and one line in FIGURES."""
 
-from analysis.figures import accuracy, bias_variance, danger_zone, l_curve, risk_map, z_scores
+from analysis.figures import (
+    accuracy,
+    bias_variance,
+    danger_zone,
+    filters,
+    free_energy_gap,
+    l_curve,
+    learning_curves,
+    rbm_sweep,
+    risk_map,
+    samples,
+    singular_values,
+    z_scores,
+)
 from analysis.figures.kind import FigureKind
 
 FIGURES: tuple[FigureKind, ...] = (
@@ -10,4 +23,10 @@ FIGURES: tuple[FigureKind, ...] = (
     bias_variance.KIND,
     z_scores.KIND,
     risk_map.KIND,
+    learning_curves.KIND,
+    free_energy_gap.KIND,
+    singular_values.KIND,
+    filters.KIND,
+    samples.KIND,
+    rbm_sweep.KIND,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -29,8 +30,9 @@ class FigureKind:
 
     name: str  # also the name of the file
     meaning: str
-    needs: Callable[[Result], str | None]
-    draw: Callable[[Result], Figure]
+    needs: Callable[[Any], str | None]
+    draw: Callable[[Any], Figure]
+    experiment: str = "ridge"  # a Result; "rbm": a Training
 
 
 def find_missing(data: xr.Dataset, names: tuple[str, ...]) -> str | None:
