@@ -17,9 +17,9 @@ and .npz. All numbers are float32; model.h5 -> .npz -> model.h5 gives the same b
 
 An .npz holds, by scikit-learn's names and layout,
   components_ [hidden x visible], intercept_hidden_ [hidden], intercept_visible_ [visible]
-and what else model.h5 has: visible_offset, hidden_offset, visible_mean, samples, height, width, and
-attributes (JSON: job, seed, ...). Nothing is pickled. W [visible x hidden], visible_bias and
-hidden_bias are read too."""
+and what else model.h5 has: visible_offset, hidden_offset, visible_mean, samples, image_height,
+image_width, and attributes (JSON: job, seed, ...). Nothing is pickled. W [visible x hidden],
+visible_bias and hidden_bias are read too."""
 
 EXAMPLE = """\
 A fitted sklearn.neural_network.BernoulliRBM from the .npz:

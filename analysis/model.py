@@ -34,7 +34,10 @@ SKLEARN = {
     "visible_bias": "intercept_visible_",
     "hidden_bias": "intercept_hidden_",
 }
-SIZES = ("height", "width")
+# Of the visible units as an image: attributes of model.h5, arrays of .npz; the short ones are read
+# from both.
+SIZES = ("image_height", "image_width")
+SHORT_SIZES = {"height": "image_height", "width": "image_width"}
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ def read_model(path: Path) -> Model:
         with h5py.File(path, "r") as file:
             arrays = {n: file[n][()] for n in ARRAYS if isinstance(file.get(n), h5py.Dataset)}
             attributes = {str(k): _simplify(v) for k, v in file.attrs.items()}
+            attributes = {k: v for k, v in attributes.items() if isinstance(v, (str, int, float))}
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise ResultError(f"{path}: not a readable model ({_first_line(error)})") from error
     return _finish(path, arrays, attributes)
@@ -134,7 +138,7 @@ def _simplify(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     if isinstance(value, np.ndarray):
-        return value.tolist()
+        return value.item() if value.size == 1 else value.tolist()
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -143,6 +147,9 @@ def _first_line(error: Exception) -> str:
 
 
 def _finish(path: Path, arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Model:
+    for short, name in SHORT_SIZES.items():
+        if short in attributes:
+            attributes.setdefault(name, attributes.pop(short))
     try:
         height, width = (int(attributes.pop(name, 0)) for name in SIZES)
     except (TypeError, ValueError):
@@ -161,7 +168,7 @@ def write_model(path: Path, model: Model) -> None:
     def write(temporary: Path) -> None:
         with h5netcdf.File(temporary, "w") as file:
             for name, value in {**model.attributes, **_get_sizes(model)}.items():
-                file.attrs[name] = np.int64(value) if isinstance(value, int) else value
+                file.attrs[name] = value
             for name, array in model.arrays.items():
                 dimensions, meaning = ARRAYS[name]
                 for dimension, n in zip(dimensions, array.shape, strict=True):
@@ -175,7 +182,7 @@ def write_model(path: Path, model: Model) -> None:
 
 
 def _get_sizes(model: Model) -> dict[str, int]:
-    return {"height": model.height, "width": model.width}
+    return dict(zip(SIZES, (model.height, model.width), strict=True))
 
 
 # ---- npz ----
@@ -184,17 +191,19 @@ def _get_sizes(model: Model) -> dict[str, int]:
 def read_npz(path: Path) -> Model:
     """An .npz with scikit-learn's names, or with W, visible_bias and hidden_bias."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
+        with path.open("rb") as opened:
+            file = np.load(opened, allow_pickle=False)
+            if isinstance(file, np.ndarray):
                 raise ResultError(f"{path}: one array (.npy), not an .npz with several")
-            known = {*ARRAYS, *SKLEARN.values(), *SIZES, "attributes"}
+            known = {*ARRAYS, *SKLEARN.values(), *SIZES, *SHORT_SIZES, "attributes"}
             arrays = {name: file[name] for name in file.files if name in known}
     except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile) as error:
         if isinstance(error, FileNotFoundError):
             raise ResultError(f"{path}: no such file") from error
         raise ResultError(f"{path}: not a readable .npz ({_first_line(error)})") from error
     attributes = _read_attributes(path, arrays.pop("attributes", None))
-    attributes |= {name: arrays.pop(name).tolist() for name in SIZES if name in arrays}
+    sizes = [name for name in (*SIZES, *SHORT_SIZES) if name in arrays]
+    attributes |= {name: _simplify(arrays.pop(name)) for name in sizes}
     for name, other in SKLEARN.items():
         if other in arrays and name in arrays:
             raise ResultError(f"{path}: holds both {name} and {other}")
@@ -218,6 +227,9 @@ def _read_attributes(path: Path, text: np.ndarray | None) -> dict[str, Any]:
         raise ResultError(f"{path}: attributes are not JSON ({error})") from error
     if not isinstance(attributes, dict):
         raise ResultError(f"{path}: attributes are no JSON object")
+    for name, value in attributes.items():
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise ResultError(f"{path}: attribute {name} is neither text nor a number")
     return attributes
 
 

@@ -45,16 +45,17 @@ def draw(training: Training) -> Figure:
     """One symmetric colour scale for all; the few weights beyond it take its ends."""
     model = training.shown.model
     chosen = sort_filters(model.weights)
-    images = model.weights[:, chosen].T.reshape(-1, model.height, model.width)
+    images = model.weights[:, chosen].T.astype(float).reshape(-1, model.height, model.width)
     limit = float(np.quantile(np.abs(images), SHARE)) or 1.0
+    is_beyond = bool((np.abs(images) > limit).any())
     norm = Normalize(-limit, limit)
-    figure, axes = draw_tiles("Receptive fields: columns of $W$", images, CMAP, norm)
+    clipped = np.clip(images, -limit, limit)
+    figure, axes = draw_tiles("Receptive fields: columns of $W$", clipped, CMAP, norm)
     n = model.weights.shape[1]
     texts = [f"{n} hidden units" if len(chosen) == n else f"{len(chosen)} of {n} hidden units"]
     texts += ["largest norm first"]
     texts += [training.shown.label] if training.shown.label else []
     axes.set_title(", ".join(texts))
-    is_beyond = bool((np.abs(images) > limit).any())
     put_bar(figure, axes, CMAP, norm, "weight $W_{ij}$", "both" if is_beyond else "neither")
     return figure
 

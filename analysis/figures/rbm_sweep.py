@@ -83,7 +83,7 @@ def draw(training: Training) -> Figure:
     )
     handles = []
     for axes, name in zip(all_axes, metrics, strict=False):
-        handles = _draw_metric(axes, layout, name)
+        handles = _draw_metric(axes, layout, name, columns)
     for axes in all_axes[len(metrics) :]:
         axes.remove()
     for axes in all_axes[len(metrics) - columns : len(metrics)]:
@@ -105,7 +105,7 @@ def _name_axis(layout: Layout) -> str:
     return f"{layout.x} ({unit})" if unit not in ("", "1") else layout.x
 
 
-def _draw_metric(axes: Axes, layout: Layout, name: str) -> list:
+def _draw_metric(axes: Axes, layout: Layout, name: str, columns: int) -> list:
     spread = get_spread(layout.data[[name]], name)
     x = layout.data[layout.x].values
     is_number = x.dtype.kind in "fiu"
@@ -132,7 +132,7 @@ def _draw_metric(axes: Axes, layout: Layout, name: str) -> list:
             axes, places[order], values["q25"], values["q75"], colors[i], is_log=False, alpha=alpha
         )
         handles.append(line)
-    _set_axis(axes, places, x, is_number)
+    _set_axis(axes, places, x, columns)
     axes.set_ylabel(METRICS[name])
     if name == "free_energy_gap":
         axes.axhline(0, **style.TRANSITION)
@@ -166,12 +166,13 @@ def _pick_lines(layout: Layout) -> list[int]:
     return [int(i) for i in np.unique(np.linspace(0, n - 1, min(n, MOST_LINES)).round())]
 
 
-def _set_axis(axes: Axes, places: np.ndarray, x: np.ndarray, is_number: bool) -> None:
-    if not is_number:
+def _set_axis(axes: Axes, places: np.ndarray, x: np.ndarray, columns: int) -> None:
+    if x.dtype.kind not in "fiu":
         axes.set_xticks(places, [str(v) for v in x])
         axes.set_xlim(-0.4, len(x) - 0.6)
     elif places.min() > 0 and places.max() >= FACTOR * places.min():
         style.set_log_scale(axes, "x", places)
+        style.set_log_ticks(axes.xaxis, *axes.get_xlim(), most=7 if columns < 3 else 5)
 
 
 KIND = FigureKind(
