@@ -221,7 +221,7 @@ def _select_one(
     units: tuple[Unit, ...], sweep: xr.Dataset | None, name: str, wanted: str
 ) -> tuple[tuple[Unit, ...], xr.Dataset | None]:
     found = list(dict.fromkeys(u.values[name] for u in units if name in u.values))
-    is_axis = sweep is not None and name in sweep.dims and name in sweep.coords
+    is_axis = sweep is not None and name in sweep.coords and sweep[name].ndim == 1
     if not found and not is_axis:
         axes = dict.fromkeys(n for u in units for n in u.values)
         if sweep is not None:
@@ -229,7 +229,9 @@ def _select_one(
         known = f"the axes are {', '.join(axes)}" if axes else "there are no axes"
         raise ResultError(f"no axis '{name}' to select on; {known}")
     if sweep is not None and is_axis:
-        sweep = sweep.isel({name: find_value(sweep[name].values, name, wanted)})
+        # Zipped axes share a dimension that is named by the first of them.
+        place = find_value(sweep[name].values, name, wanted)
+        sweep = sweep.isel({str(sweep[name].dims[0]): place})
     if found:
         value = found[find_value(np.array(found), name, wanted)]
         units = tuple(u for u in units if u.values.get(name, value) == value)

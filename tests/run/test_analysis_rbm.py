@@ -501,6 +501,8 @@ class Units(TrainedCase):
         cases = {
             "learning_rate=0.01 replicate=2": {"learning_rate": "0.01", "replicate": "2"},
             "file=my digits.gz data.seed=3": {"file": "my digits.gz", "data.seed": "3"},
+            "invert=false centred=true": {"invert": "false", "centred": "true"},
+            "the only unit": {},
             "": {},
         }
         for text, values in cases.items():
@@ -521,6 +523,29 @@ class Units(TrainedCase):
         training = self.open(folder)
         self.assertEqual(len(training.units), 10)
         self.assertNotIn("0.5", {u.values["learning_rate"] for u in training.units})
+
+    def test_axes_of_words_and_zips(self) -> None:
+        data = xr.Dataset(
+            {"weight_norm": (("invert", "hidden"), np.arange(4.0).reshape(2, 2))},
+            coords={
+                "invert": ["false", "true"],
+                "hidden": [16, 32],
+                "train.learning_rate": ("hidden", [0.1, 1 / 3]),
+            },
+            attrs={"experiment": "rbm"},
+        )
+        path = self.write(data)
+        for i, invert in enumerate(("false", "true")):
+            for hidden, rate in ((16, "0.1"), (32, "0.3333333333333333")):
+                unit = f"invert={invert} hidden={hidden} train.learning_rate={rate}"
+                folder = self.folder / "units" / f"{i}{hidden}"
+                write_metrics(folder / "metrics.h5", make_history(0.1, 0), unit)
+        training = self.open(path)
+        self.assertEqual(len(training.units), 4)
+        self.assertEqual(training.varied, ["invert", "hidden", "train.learning_rate"])
+        training = self.open(path, **{"train.learning_rate": "0.1", "invert": "true"})
+        self.assertEqual([u.values["hidden"] for u in training.units], ["16"])
+        self.assertEqual(float(training.sweep["weight_norm"]), 2)
 
     def test_median_where_all_have_come(self) -> None:
         for r, n in enumerate((12, 7, 9)):
