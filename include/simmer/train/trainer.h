@@ -38,7 +38,8 @@ typedef struct {
   double momentum;         /* final */
   double momentum_initial; /* for the first momentum_epochs */
   double momentum_epochs;
-  double l1, l2;         /* decay of weights, not of biases, per unit of learning rate */
+  double l1, l2; /* decay of weights, not of biases (centred: of the centred model's), part of the
+                    gradient: per unit of learning rate */
   double gradient_limit; /* on the norm of the whole gradient; INFINITY = none */
   uint64_t seed;
 } smr_train_config;
@@ -52,13 +53,26 @@ typedef struct {
   int64_t gibbs_steps; /* k */
   int64_t
       gibbs_steps_final; /* reached at the end in equal parts of the training; -1 = k throughout */
-  bool is_sampled;       /* statistics from samples instead of probabilities */
+  bool is_sampled; /* statistics from samples of h instead of p(h|v) (v of the model is always a
+                      sample, so that the chain is one of Gibbs) */
   bool is_centred;
   double offset_rate;  /* of the moving averages mu and lambda, in (0,1] */
   double weight_scale; /* standard deviation of the first W; -1 = auto: 0.01 */
   double hidden_bias;  /* first value of c */
   bool has_data_bias;  /* first b = logit of the data means (clamped), else 0 */
 } smr_rbm_config;
+
+/* The rows to train on: v [n x n_pixels] in [0,1], where what is no 0 or 1 is a probability that is
+ * used as a value. */
+typedef struct {
+  const void *self;
+  int64_t n_rows, n_pixels;
+  /* Rows rows[0..n-1]; `draw` (the epoch) numbers the draws of rows that are drawn anew. Local,
+   * thread-safe, pure. */
+  smr_status (*read)(const void *self, int64_t n, const int64_t *rows, uint64_t draw, float *out);
+  /* Means of pixels over the rows on every rank, mean[n_pixels]. Collective on context. */
+  smr_status (*get_mean)(const void *self, const smr_context *context, double *mean);
+} smr_train_rows;
 
 typedef struct smr_trainer smr_trainer;
 
@@ -80,6 +94,10 @@ void smr_train_count_cost(const smr_train_config *config, const smr_rbm_config *
 smr_status smr_trainer_create(const smr_context *context, const smr_train_config *config,
                               const smr_rbm_config *rbm_config, const smr_images *images,
                               const smr_rbm *start, smr_trainer **out) SMR_NODISCARD;
+/* The same on rows of any kind; what rows->self points to is borrowed. */
+smr_status smr_trainer_create_on(const smr_context *context, const smr_train_config *config,
+                                 const smr_rbm_config *rbm_config, const smr_train_rows *rows,
+                                 const smr_rbm *start, smr_trainer **out) SMR_NODISCARD;
 void smr_trainer_destroy(smr_trainer **trainer);
 
 /* One minibatch. SMR_ERR_NUMERIC, alike on all ranks, when a statistic, a parameter or the norm of
@@ -92,6 +110,8 @@ double smr_trainer_get_epoch(const smr_trainer *trainer);
 double smr_trainer_get_learning_rate(const smr_trainer *trainer); /* of the next step */
 /* Norm of the last step's gradient before the limit; NaN before the first. */
 double smr_trainer_get_gradient_norm(const smr_trainer *trainer);
+/* Seconds that this rank has spent in sums over ranks so far, waiting for others included. */
+double smr_trainer_get_reduce_seconds(const smr_trainer *trainer);
 smr_rbm smr_trainer_get_rbm(const smr_trainer *trainer); /* borrowed until the next step */
 /* Offsets mu [V], lambda [H]; zeros without centring. Borrowed. */
 void smr_trainer_get_offsets(const smr_trainer *trainer, const float **visible,
