@@ -202,14 +202,27 @@ static double get_distance2(const double ends[4], double x, double y) {
   return rx * rx + ry * ry;
 }
 
-/* Ink 0..1 at a point: 1 within the pen, 0 outside, a smooth step between. */
-static double get_ink(const segments *s, double thickness, double softness, double x, double y) {
-  double nearest = 1e9;
-  for (int i = 0; i < s->n; i++) {
-    nearest = fmin(nearest, get_distance2(s->ends[i], x, y));
-  }
-  const double t = clip((0.5 * thickness - sqrt(nearest)) / softness, 0.5) + 0.5;
+/* Ink 0..1 at a distance from the middle of the pen: 1 within it, 0 outside, a smooth step between.
+ */
+static double get_ink(const hand *h, double distance) {
+  const double t = clip((0.5 * h->thickness - distance) / h->softness, 0.5) + 0.5;
   return t * t * (3.0 - 2.0 * t);
+}
+
+/* Squared distances of all pixels to the strokes, as far as there is ink; far away they stay. */
+static void add_distances(const double ends[4], double reach, double nearest[SMR_DEFORM_PIXELS]) {
+  const double middle = 0.5 * (SMR_DEFORM_SIDE - 1), last = SMR_DEFORM_SIDE - 1;
+  int from[2], to[2];
+  for (int k = 0; k < 2; k++) {
+    from[k] = (int)fmin(fmax(fmin(ends[k], ends[k + 2]) - reach + middle, 0.0), last);
+    to[k] = (int)fmin(fmax(fmax(ends[k], ends[k + 2]) + reach + middle + 1.0, 0.0), last);
+  }
+  for (int y = from[1]; y <= to[1]; y++) {
+    for (int x = from[0]; x <= to[0]; x++) {
+      double *here = &nearest[y * SMR_DEFORM_SIDE + x];
+      *here = fmin(*here, get_distance2(ends, x - middle, y - middle));
+    }
+  }
 }
 
 /* Moves the middle of the ink's box (x) and its centre of mass (y too) to where the hand wants it.
@@ -231,16 +244,20 @@ static void centre(const hand *h, segments *s) {
 }
 
 void smr_strokes_draw(int digit, int64_t number, uint8_t out[SMR_DEFORM_PIXELS]) {
-  const double middle = 0.5 * (SMR_DEFORM_SIDE - 1);
   const hand h = make_hand(digit, number);
+  double nearest[SMR_DEFORM_PIXELS];
   segments s = {0};
   for (int i = 0; i < h.shape->n; i++) {
     add_stroke(&h, &h.shape->strokes[i], &s);
   }
   centre(&h, &s);
   for (int p = 0; p < SMR_DEFORM_PIXELS; p++) {
-    const int row = p / SMR_DEFORM_SIDE, column = p % SMR_DEFORM_SIDE;
-    const double x = column - middle, y = row - middle;
-    out[p] = (uint8_t)(255.0 * get_ink(&s, h.thickness, h.softness, x, y) + 0.5);
+    nearest[p] = 1e9;
+  }
+  for (int i = 0; i < s.n; i++) {
+    add_distances(s.ends[i], 0.5 * (h.thickness + h.softness), nearest);
+  }
+  for (int p = 0; p < SMR_DEFORM_PIXELS; p++) {
+    out[p] = (uint8_t)(255.0 * get_ink(&h, sqrt(nearest[p])) + 0.5);
   }
 }

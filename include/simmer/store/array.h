@@ -33,6 +33,14 @@ smr_status smr_arrays_pack(int64_t n_arrays, const smr_array *arrays, int64_t n_
 smr_status smr_arrays_write(const char *path, int64_t n_arrays, const smr_array *arrays,
                             int64_t n_attributes, const smr_attribute *attributes) SMR_NODISCARD;
 
+/* Creates (or empties) the file with everything but the values of arrays whose data is NULL, whose
+ * bytes are to be written in place by whoever has them: offsets[n_arrays] of their values in the
+ * file, -1 for the others. They are row-major, little-endian, in one piece; zero until written. The
+ * space is taken at once where the file system can; nothing is left behind on failure. */
+smr_status smr_arrays_reserve(const char *path, int64_t n_arrays, const smr_array *arrays,
+                              int64_t n_attributes, const smr_attribute *attributes,
+                              int64_t *offsets) SMR_NODISCARD;
+
 /* An open file. SMR_ERR_IO / SMR_ERR_CORRUPT with path, and for a missing dataset the names there
  * are. */
 typedef struct smr_arrays smr_arrays;
