@@ -41,6 +41,11 @@ static const cli_command commands[] = {
      "build results.h5 from what is finished"},
     {"show", "FILE|DIR [NAME] [--csv]", "C", 1, 2, 0, smr_command_show,
      "what a result file holds, or one variable as a table"},
+    {"data",
+     "digits|infimnist|ising|bars-and-stripes --range FIRST:END -o FILE [-s key=value]... "
+     "[--data DIR] [-q|-v]",
+     "osDGqv", 1, 1, 1, smr_command_data,
+     "write generated images to an IDX or HDF5 file, in parallel"},
     {"keys", "[EXPERIMENT] [PREFIX] [--markdown]", "M", 0, 2, 0, smr_command_keys,
      "every job-file key with type, range, unit, default and meaning"},
     {"bench", "[sgemm|dgemm|memory|allreduce|ridge_path|pdgesvd] [--json]", "Jqv", 0, 1, 1,
@@ -52,6 +57,7 @@ enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 static const struct option long_options[] = {{"output", required_argument, NULL, 'o'},
                                              {"set", required_argument, NULL, 's'},
                                              {"data", required_argument, NULL, 'D'},
+                                             {"range", required_argument, NULL, 'G'},
                                              {"resume", no_argument, NULL, 'R'},
                                              {"fresh", no_argument, NULL, 'F'},
                                              {"time-limit", required_argument, NULL, 'T'},
@@ -122,6 +128,9 @@ static smr_status take_option(int letter, const char *value, smr_cli *cli) {
     break;
   case 'D':
     cli->data = value;
+    break;
+  case 'G':
+    cli->range = value;
     break;
   case 'F':
     cli->is_fresh = 1;

@@ -15,6 +15,7 @@ typedef struct {
   int64_t n_overrides;
   const char *output; /* -o */
   const char *data;   /* --data */
+  const char *range;  /* --range */
   int is_fresh, is_csv, is_json, is_calibrating, is_markdown;
   double time_limit_s; /* --time-limit, -1 if none */
   int64_t n_ranks;     /* plan -n */
@@ -44,9 +45,10 @@ void smr_cli_clear_job(smr_cli_job *job);
 /* Threads of a rank: OMP_NUM_THREADS, else 1. */
 int smr_cli_count_threads(void);
 
-/* The commands. `run` and `bench` are collective on world; the others are local and get NULL. */
+/* The commands. `run`, `data` and `bench` are collective on world; the others are local and get NULL. */
 smr_status smr_command_run(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;
 smr_status smr_command_bench(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;
+smr_status smr_command_data(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;
 smr_status smr_command_plan(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;
 smr_status smr_command_collect(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;
 smr_status smr_command_show(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;

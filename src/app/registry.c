@@ -3,6 +3,7 @@
 
 static const smr_experiment *const experiments[] = {
     &smr_experiment_ridge,
+    &smr_experiment_rbm,
 };
 enum { N_EXPERIMENTS = sizeof experiments / sizeof experiments[0] };
 

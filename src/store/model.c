@@ -217,6 +217,31 @@ static smr_status read_size(smr_arrays *file, const char *name, int64_t *size) {
   return SMR_OK;
 }
 
+smr_status smr_model_create(int64_t n_visible, int64_t n_hidden, int64_t n_samples,
+                            smr_model *model) {
+  smr_status status = SMR_OK;
+  *model = (smr_model){.n_visible = n_visible,
+                       .n_hidden = n_hidden,
+                       .n_samples = smr_int_max(n_samples, 0)};
+  for (size_t i = 0; i < N_PARTS; i++) {
+    const part *p = &parts[i];
+    int64_t n = 0;
+    float *data = NULL;
+    if (p->is_optional && (n_samples < 0 || (p->rows == SAMPLE && n_samples == 0))) {
+      continue;
+    }
+    SMR_TRY_DONE(smr_int_multiply(get_length(model, p->rows), get_length(model, p->columns),
+                                  p->meaning, &n));
+    SMR_TRY_DONE(smr_memory_alloc(n, sizeof *data, p->meaning, &data));
+    set_data(model, p, data);
+  }
+done:
+  if (status != SMR_OK) {
+    smr_model_clear(model);
+  }
+  return status;
+}
+
 smr_status smr_model_read(const char *path, smr_model *model) {
   smr_status status = SMR_OK;
   smr_arrays *file = NULL;

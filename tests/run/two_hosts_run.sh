@@ -26,4 +26,18 @@ for n in 2 4; do
     -s run.ranks_per_unit=2 -o "$where/shared$n" --data "$where"
 done
 "$build/tests/compare" "$where/shared2/results.h5" "$where/shared4/results.h5"
+# A training whose minibatch is spread over both hosts.
+cat > "$where/rbm.yaml" <<'YAML'
+name: hosts
+experiment: rbm
+data: {source: digits, count: 600, test_count: 60}
+rbm: {hidden: 10}
+train: {batch: 64, epochs: 2}
+monitor: {rows: 60, samples: 3, sample_sweeps: 2}
+YAML
+"$build/bin/simmer" run "$where/rbm.yaml" -q -o "$where/rbm1"
+"${SIMMER_MPIEXEC:-mpirun}" -q -n 4 --host mpi1:2,mpi2:2 "$build/bin/simmer" run "$where/rbm.yaml" -q -o "$where/rbm4"
+for file in metrics.h5 model.h5 results.h5; do
+  "$build/tests/compare" "$where/rbm1/$file" "$where/rbm4/$file"
+done
 echo "two hosts give the same bits"

@@ -17,6 +17,10 @@ typedef struct {
   float *samples; /* optional: [n_samples x visible] probabilities of fantasy particles */
 } smr_model;
 
+/* Room, zeroed, for a model of these sizes: all arrays with n_samples >= 0 (samples only above 0);
+ * only the required ones with n_samples = -1. Freed by smr_model_clear. SMR_ERR_MEMORY. */
+smr_status smr_model_create(int64_t n_visible, int64_t n_hidden, int64_t n_samples,
+                            smr_model *model) SMR_NODISCARD;
 /* Sealed small-file write (array.h). */
 smr_status smr_model_write(const char *path, const smr_model *model, int64_t n_attributes,
                            const smr_attribute *attributes) SMR_NODISCARD;

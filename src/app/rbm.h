@@ -1,0 +1,80 @@
+/* The RBM experiment's parts: configuration, metrics, data. Private to src/app/rbm_*.c. */
+#ifndef SIMMER_APP_RBM_H
+#define SIMMER_APP_RBM_H
+
+#include "experiment.h"
+#include "simmer/data/images.h"
+#include "simmer/store/checkpoint.h"
+#include "simmer/store/metrics.h"
+#include "simmer/store/model.h"
+#include "simmer/train/monitor.h"
+#include "simmer/train/trainer.h"
+
+typedef struct {
+  smr_image_config data;
+  smr_train_config train;
+  smr_rbm_config rbm;
+  const char *start; /* model file of the first parameters; "" = none */
+  smr_monitor_config monitor;
+  int64_t monitor_period; /* steps; -1 = auto */
+  int64_t spectrum_every; /* monitoring points between two spectra */
+  int64_t n_samples, sample_sweeps;
+  double checkpoint_period_s;
+  int checkpoint_mode; /* smr_checkpoint_mode */
+} smr_rbm_job;
+
+/* Shapes of the job's different image sources, by a hash of their configuration. */
+enum { SMR_RBM_SOURCES = 64 };
+typedef struct {
+  int64_t n;
+  smr_hash keys[SMR_RBM_SOURCES];
+  smr_image_shape shapes[SMR_RBM_SOURCES];
+} smr_rbm_survey;
+
+extern const smr_key_table smr_rbm_keys;
+
+/* X(name, unit, meaning): what a monitoring point records, and, at the last one, a unit's outputs.
+ */
+#define SMR_RBM_METRICS(X)                                                                    \
+  X(epoch, "epochs", "passes over the training rows")                                         \
+  X(learning_rate, "", "learning rate of the next step")                                      \
+  X(gradient_norm, "", "norm of the last step's gradient, before the limit")                  \
+  X(free_energy_train, "nats", "mean free energy of training rows")                           \
+  X(free_energy_valid, "nats", "mean free energy of held-out rows")                           \
+  X(free_energy_gap, "nats", "free energy of held-out rows above that of training rows")      \
+  X(free_energy_gap_stderr, "nats", "standard error of the free energy gap")                  \
+  X(reconstruction_error, "", "mean squared error per unit of one mean-field reconstruction") \
+  X(pseudo_log_likelihood, "nats",                                                            \
+    "pseudo-log-likelihood of training rows, one random unit a row")                          \
+  X(weight_norm, "", "Frobenius norm of W")                                                   \
+  X(hidden_activity, "", "mean probability of a hidden unit to be on, over training rows")    \
+  X(log_z, "nats", "exact log partition function, where it can be enumerated")                \
+  X(log_likelihood_train, "nats", "mean exact log-likelihood of training rows")               \
+  X(log_likelihood_test, "nats", "mean exact log-likelihood of test rows")                    \
+  X(seconds, "s", "time the training took so far")
+
+#define SMR_RBM_ENUM(name, unit, meaning) SMR_RBM_##name,
+enum { SMR_RBM_METRICS(SMR_RBM_ENUM) SMR_RBM_N_METRICS };
+#undef SMR_RBM_ENUM
+
+/* Steps between two monitoring points: what the job says, else an epoch, at most 1000 steps. */
+int64_t smr_rbm_get_period(const smr_rbm_job *job, int64_t n_train);
+/* Configuration of a unit with the seeds filled in. */
+smr_rbm_job smr_rbm_configure(const smr_common_config *common, const void *config);
+
+smr_status smr_rbm_describe(const smr_job *job, smr_schema *outputs,
+                            smr_schema *summaries) SMR_NODISCARD;
+smr_status smr_rbm_summarize(const void *config, const smr_schema *outputs,
+                             const smr_schema *summaries, int64_t n, const double *const *records,
+                             double *out) SMR_NODISCARD;
+smr_status smr_rbm_run(const smr_unit *unit) SMR_NODISCARD;
+smr_status smr_rbm_open(const smr_context *world, const smr_job *job, const char *data_folder,
+                        void **state) SMR_NODISCARD;
+void smr_rbm_close(void **state);
+/* The opened images of this configuration. */
+const smr_images *smr_rbm_find_images(void *state, const smr_image_config *config);
+smr_status smr_rbm_check(const smr_job *job, const char *data_folder, void *survey,
+                         smr_text *report) SMR_NODISCARD;
+void smr_rbm_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost);
+
+#endif

@@ -1,0 +1,162 @@
+/* Keys of the RBM experiment. */
+#include <math.h>
+
+#include "rbm.h"
+
+static const char *const sources[] = {"digits",           "idx", "hdf5", "infimnist", "ising",
+                                      "bars-and-stripes", NULL};
+static const char *const binarizations[] = {"sample", "threshold", "none", NULL};
+static const char *const schedules[] = {"constant", "step",         "exponential",
+                                        "cosine",   "inverse_time", NULL};
+static const char *const phases[] = {"cd", "pcd", NULL};
+static const char *const modes[] = {"auto", "serial", "parallel", NULL};
+
+#define AT(field) offsetof(smr_rbm_job, field)
+
+static const smr_key keys[] = {
+    {"data.source", SMR_KEY_CHOICE, 0, AT(data.source), 0, 0, "", "digits", sources,
+     "Where images come from: built-in deformed digits, IDX files, HDF5, MNIST deformed by the "
+     "InfiMNIST index rule, Ising configurations, or bars and stripes."},
+    {"data.file", SMR_KEY_STRING, 0, AT(data.file), 0, 0, "", "\"\"", NULL,
+     "idx, hdf5: file of the training images, relative to the data folder; .gz is tried, too."},
+    {"data.labels", SMR_KEY_STRING, 0, AT(data.labels), 0, 0, "", "\"\"", NULL,
+     "idx: file of their labels; may be left out."},
+    {"data.test_file", SMR_KEY_STRING, 0, AT(data.test_file), 0, 0, "", "\"\"", NULL,
+     "idx, hdf5: file of the test images."},
+    {"data.test_labels", SMR_KEY_STRING, 0, AT(data.test_labels), 0, 0, "", "\"\"", NULL,
+     "idx: file of the test labels."},
+    {"data.x", SMR_KEY_STRING, 0, AT(data.x_name), 0, 0, "", "images", NULL,
+     "hdf5: dataset of the images, [rows, pixels] or [rows, height, width], 0..255 or 0..1."},
+    {"data.y", SMR_KEY_STRING, 0, AT(data.y_name), 0, 0, "", "\"\"", NULL,
+     "hdf5: dataset of the labels."},
+    {"data.mnist", SMR_KEY_STRING, 0, AT(data.mnist_folder), 0, 0, "", "mnist", NULL,
+     "infimnist: folder of the four MNIST files, relative to the data folder."},
+    {"data.fields", SMR_KEY_STRING, 0, AT(data.fields), 0, 0, "", "\"\"", NULL,
+     "infimnist: the original generator's file of deformation fields; empty for simmer's own."},
+    {"data.tangents", SMR_KEY_STRING, 0, AT(data.tangents), 0, 0, "", "\"\"", NULL,
+     "infimnist: the original generator's file of tangent vectors; empty for simmer's own."},
+    {"data.first", SMR_KEY_INT, 0, AT(data.first), 0, 1e15, "", "10000", NULL,
+     "digits, infimnist: index of the first training image; 0 to 9999 are the test images."},
+    {"data.count", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(data.count), 1, 1e15, "rows", "auto", NULL,
+     "Training and held-out rows; auto is 60000 for generators and all there are for files."},
+    {"data.test_count", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(data.test_count), 0, 1e12, "rows", "auto",
+     NULL, "Test rows; auto is 10000 for digits, a sixth of data.count for Ising, else all."},
+    {"data.side", SMR_KEY_INT, 0, AT(data.side), 1, 4096, "units", "4", NULL,
+     "ising: L of the L x L lattice; bars-and-stripes: rows and columns."},
+    {"data.coupling", SMR_KEY_REAL, 0, AT(data.coupling), -INFINITY, INFINITY, "",
+     "0.4406867935097715", NULL, "ising: K = J/kT; the default is the critical coupling."},
+    {"data.sweeps", SMR_KEY_INT, 0, AT(data.sweeps), 1, 1e9, "sweeps", "200", NULL,
+     "ising: Swendsen-Wang sweeps of every row, from a random start."},
+    {"data.binarize", SMR_KEY_CHOICE, 0, AT(data.binarize), 0, 0, "", "sample", binarizations,
+     "Grey pixels: drawn as 0 or 1 with their value as probability, anew in every epoch; cut at "
+     "data.threshold; or used as probabilities (none)."},
+    {"data.threshold", SMR_KEY_REAL, 0, AT(data.threshold), 0, 1, "", "0.5", NULL,
+     "threshold: a pixel is on from this value."},
+    {"data.invert", SMR_KEY_BOOL, 0, AT(data.is_inverted), 0, 0, "", "false", NULL,
+     "Swap black and white, before anything else."},
+    {"data.holdout", SMR_KEY_REAL, 0, AT(data.holdout), 0, 0.5, "", "0.1", NULL,
+     "Share of data.count that is held out of training to watch overfitting, in whole percents."},
+
+    {"rbm.hidden", SMR_KEY_INT, SMR_KEY_REQUIRED, AT(rbm.n_hidden), 1, 1e7, "units", NULL, NULL,
+     "Hidden units."},
+    {"rbm.negative_phase", SMR_KEY_CHOICE, 0, AT(rbm.negative_phase), 0, 0, "", "pcd", phases,
+     "Contrastive divergence from the data (Hinton 2002), or from persistent chains (Tieleman "
+     "2008)."},
+    {"rbm.k", SMR_KEY_INT, 0, AT(rbm.gibbs_steps), 1, 1e6, "sweeps", "1", NULL,
+     "Gibbs sweeps of the negative phase."},
+    {"rbm.k_final", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(rbm.gibbs_steps_final), 1, 1e6, "sweeps",
+     "auto", NULL, "Sweeps that k rises to over the training; auto is rbm.k."},
+    {"rbm.sampled_statistics", SMR_KEY_BOOL, 0, AT(rbm.is_sampled), 0, 0, "", "false", NULL,
+     "Take statistics from samples of the units instead of from their probabilities."},
+    {"rbm.centred", SMR_KEY_BOOL, 0, AT(rbm.is_centred), 0, 0, "", "true", NULL,
+     "Centred gradient (Melchior, Fischer, Wiskott 2016): learns light on dark as well as dark on "
+     "light."},
+    {"rbm.offset_rate", SMR_KEY_REAL, SMR_KEY_OPEN_MINIMUM, AT(rbm.offset_rate), 0, 1, "", "0.01",
+     NULL, "Rate of the moving averages that the gradient is centred by."},
+    {"rbm.weight_scale", SMR_KEY_REAL, SMR_KEY_OR_AUTO, AT(rbm.weight_scale), 0, INFINITY, "",
+     "auto", NULL, "Standard deviation of the first weights; auto is 0.01."},
+    {"rbm.hidden_bias", SMR_KEY_REAL, 0, AT(rbm.hidden_bias), -INFINITY, INFINITY, "", "0", NULL,
+     "First biases of the hidden units; negative ones ask for sparse codes."},
+    {"rbm.data_bias", SMR_KEY_BOOL, 0, AT(rbm.has_data_bias), 0, 0, "", "true", NULL,
+     "First biases of the visible units are the log odds of the mean image, else 0."},
+    {"rbm.start", SMR_KEY_STRING, 0, AT(start), 0, 0, "", "\"\"", NULL,
+     "Model file to start from; 'python -m analysis convert' makes one "
+     "from NumPy arrays."},
+
+    {"train.batch", SMR_KEY_INT, 0, AT(train.batch_rows), 1, 1 << 30, "rows", "512", NULL,
+     "Rows of a minibatch, over all ranks."},
+    {"train.shard", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(train.shard_rows), 1, 1 << 20, "rows", "auto",
+     NULL,
+     "Rows that one thread of one rank works on at once; results depend on it in the last bits. "
+     "auto: a quarter of the batch, between 16 and 128."},
+    {"train.epochs", SMR_KEY_REAL, 0, AT(train.epochs), 0, 1e9, "epochs", "10", NULL,
+     "Length of the training, in passes over the training rows."},
+    {"train.steps", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(train.steps), 0, 1e15, "steps", "auto", NULL,
+     "Length of the training in minibatches, instead of train.epochs."},
+    {"train.learning_rate", SMR_KEY_REAL, 0, AT(train.learning_rate), 0, INFINITY, "", "0.05", NULL,
+     "Learning rate, for the mean over the minibatch."},
+    {"train.schedule", SMR_KEY_CHOICE, 0, AT(train.rate_schedule), 0, 0, "", "constant", schedules,
+     "How the rate falls: not at all; by rate_factor every rate_period epochs; by rate_factor "
+     "every "
+     "epoch; as half a cosine to rate_final; as 1/(1 + epoch/rate_period)."},
+    {"train.rate_factor", SMR_KEY_REAL, SMR_KEY_OPEN_MINIMUM, AT(train.rate_factor), 0, 1, "",
+     "0.5", NULL, "step, exponential: factor of the learning rate."},
+    {"train.rate_period", SMR_KEY_REAL, SMR_KEY_OPEN_MINIMUM, AT(train.rate_period), 0, INFINITY,
+     "epochs", "10", NULL, "step, inverse_time: epochs of the schedule."},
+    {"train.rate_final", SMR_KEY_REAL, 0, AT(train.rate_final), 0, INFINITY, "", "0", NULL,
+     "cosine: learning rate at the end."},
+    {"train.warm_up", SMR_KEY_REAL, 0, AT(train.warm_up), 0, INFINITY, "epochs", "0", NULL,
+     "Epochs over which the learning rate rises linearly from 0."},
+    {"train.momentum", SMR_KEY_REAL, 0, AT(train.momentum), 0, 0.999, "", "0", NULL,
+     "Share of the last update that is added to the next."},
+    {"train.momentum_initial", SMR_KEY_REAL, 0, AT(train.momentum_initial), 0, 0.999, "", "0", NULL,
+     "Momentum of the first train.momentum_epochs epochs."},
+    {"train.momentum_epochs", SMR_KEY_REAL, 0, AT(train.momentum_epochs), 0, INFINITY, "epochs",
+     "0", NULL, "Epochs of the initial momentum."},
+    {"train.l1", SMR_KEY_REAL, 0, AT(train.l1), 0, INFINITY, "", "0", NULL,
+     "Decay of weights by their sign (L1)."},
+    {"train.l2", SMR_KEY_REAL, 0, AT(train.l2), 0, INFINITY, "", "0", NULL,
+     "Decay of weights in proportion (L2)."},
+    {"train.gradient_limit", SMR_KEY_REAL, 0, AT(train.gradient_limit), 0, INFINITY, "", "0", NULL,
+     "Longer gradients are shortened to this norm; 0 is no limit."},
+
+    {"monitor.period", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(monitor_period), 1, 1e15, "steps", "auto",
+     NULL, "Steps between two monitoring points; auto is an epoch, at most 1000 steps."},
+    {"monitor.rows", SMR_KEY_INT, 0, AT(monitor.rows), 1, 1e9, "rows", "2000", NULL,
+     "Training rows, and as many held-out rows, that are measured."},
+    {"monitor.singular_values", SMR_KEY_INT, 0, AT(monitor.n_singular_values), 0, 100000, "", "16",
+     NULL, "Leading singular values of W that are recorded."},
+    {"monitor.spectrum_every", SMR_KEY_INT, 0, AT(spectrum_every), 1, 1e9, "", "5", NULL,
+     "Every how many monitoring points the singular values are taken (and at both ends)."},
+    {"monitor.exact", SMR_KEY_BOOL, 0, AT(monitor.has_exact), 0, 0, "", "true", NULL,
+     "Exact ln Z and likelihood where the smaller side has at most monitor.exact_units units."},
+    {"monitor.exact_units", SMR_KEY_INT, 0, AT(monitor.exact_units), 0, 28, "units", "20", NULL,
+     "Most units that are enumerated at every monitoring point."},
+    {"monitor.samples", SMR_KEY_INT, 0, AT(n_samples), 0, 1e6, "", "100", NULL,
+     "Fantasy particles kept in model.h5."},
+    {"monitor.sample_sweeps", SMR_KEY_INT, 0, AT(sample_sweeps), 0, 1e9, "sweeps", "200", NULL,
+     "Gibbs sweeps before they are taken."},
+    {"checkpoint.period", SMR_KEY_DURATION, SMR_KEY_RUN, AT(checkpoint_period_s), 0, 1e9, "s",
+     "600", NULL, "Time between two checkpoints of a unit."},
+    {"checkpoint.mode", SMR_KEY_CHOICE, SMR_KEY_RUN, AT(checkpoint_mode), 0, 0, "", "auto", modes,
+     "Gathered and written by one rank, or by all through MPI-IO; auto: by all from 4 GiB on."},
+};
+
+const smr_key_table smr_rbm_keys = {keys, sizeof keys / sizeof keys[0], sizeof(smr_rbm_job)};
+
+const smr_experiment smr_experiment_rbm = {
+    .name = "rbm",
+    .title = "Restricted Boltzmann machine",
+    .summary = "Trains restricted Boltzmann machines by data-parallel minibatches.",
+    .table = &smr_rbm_keys,
+    .is_rank_free = true,
+    .has_checkpoints = true,
+    .survey_bytes = sizeof(smr_rbm_survey),
+    .describe = smr_rbm_describe,
+    .check = smr_rbm_check,
+    .plan = smr_rbm_plan,
+    .open = smr_rbm_open,
+    .close = smr_rbm_close,
+    .run_unit = smr_rbm_run,
+    .summarize = smr_rbm_summarize,
+};

@@ -1,0 +1,74 @@
+/* Outputs of the RBM experiment: the last monitoring point of a unit, and statistics over
+ * replicates. */
+#include <math.h>
+
+#include "rbm.h"
+#include "simmer/base/memory.h"
+#include "summary.h"
+
+enum { N_SUMMARIES = SMR_RBM_N_METRICS * SMR_SUMMARY_STATISTICS + 1 };
+
+/* One block a schema, as its owner frees it: the dimensions come first. */
+typedef struct {
+  smr_inner_dimension dimensions[1];
+  smr_output outputs[SMR_RBM_N_METRICS];
+} output_block;
+
+typedef struct {
+  smr_inner_dimension dimensions[1];
+  smr_output outputs[N_SUMMARIES];
+  char names[N_SUMMARIES][SMR_SUMMARY_NAME_BYTES];
+  char meanings[N_SUMMARIES][SMR_SUMMARY_MEANING_BYTES];
+} summary_block;
+
+static void fill_outputs(smr_output *outputs) {
+#define SET_OUTPUT(name_, unit_, meaning_) \
+  outputs[SMR_RBM_##name_] = (smr_output){#name_, unit_, meaning_, 0, {0}, false};
+  SMR_RBM_METRICS(SET_OUTPUT)
+#undef SET_OUTPUT
+  outputs[SMR_RBM_seconds].is_measured_time = true;
+}
+
+smr_status smr_rbm_describe(const smr_job *job, smr_schema *outputs, smr_schema *summaries) {
+  (void)job;
+  output_block *first = NULL;
+  summary_block *second = NULL;
+  SMR_TRY(smr_memory_alloc(1, sizeof *first, "output list", &first));
+  smr_status status = smr_memory_alloc(1, sizeof *second, "summary list", &second);
+  if (status != SMR_OK) {
+    smr_memory_free(first);
+    return status;
+  }
+  fill_outputs(first->outputs);
+  int64_t at = 0;
+  for (int i = 0; i < SMR_RBM_N_METRICS; ++i) {
+    for (int j = 0; j < SMR_SUMMARY_STATISTICS; ++j, ++at) {
+      smr_summary_describe(&first->outputs[i], j, second->names[at], second->meanings[at],
+                           &second->outputs[at]);
+    }
+  }
+  second->outputs[at] =
+      (smr_output){"replicates_finished", "", "finished replicates", 0, {0}, false};
+  *outputs = (smr_schema){0, first->dimensions, SMR_RBM_N_METRICS, first->outputs};
+  *summaries = (smr_schema){0, second->dimensions, N_SUMMARIES, second->outputs};
+  return SMR_OK;
+}
+
+smr_status smr_rbm_summarize(const void *config, const smr_schema *outputs,
+                             const smr_schema *summaries, int64_t n, const double *const *records,
+                             double *out) {
+  (void)config;
+  double *values = NULL;
+  SMR_TRY(smr_memory_alloc(n, sizeof *values, "replicates of one value", &values));
+  for (int i = 0; i < SMR_RBM_N_METRICS; ++i) {
+    double statistics[SMR_SUMMARY_STATISTICS];
+    int64_t count = smr_summary_gather(n, records, smr_schema_get_offset(outputs, i), values);
+    smr_summary_compute(count, values, (smr_summary_moments){true, true}, statistics);
+    for (int j = 0; j < SMR_SUMMARY_STATISTICS; ++j) {
+      out[smr_schema_get_offset(summaries, i * SMR_SUMMARY_STATISTICS + j)] = statistics[j];
+    }
+  }
+  out[smr_schema_get_offset(summaries, N_SUMMARIES - 1)] = (double)n;
+  smr_memory_free(values);
+  return SMR_OK;
+}

@@ -1,0 +1,266 @@
+/* Before units run: checks of an RBM job against its data, the cost of a unit, and the images that
+ * units share. */
+#include <inttypes.h>
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rbm.h"
+#include "simmer/base/integer.h"
+#include "simmer/base/memory.h"
+
+/* --- configuration --- */
+
+smr_rbm_job smr_rbm_configure(const smr_common_config *common, const void *config) {
+  smr_rbm_job job = *(const smr_rbm_job *)config;
+  job.data.seed = (uint64_t)common->seed;
+  job.train.seed =
+      smr_random_stream("training", (uint64_t)common->seed, (uint64_t)common->replicate);
+  job.monitor.seed = job.train.seed;
+  if (job.train.gradient_limit == 0) {
+    job.train.gradient_limit = INFINITY;
+  }
+  return job;
+}
+
+int64_t smr_rbm_get_period(const smr_rbm_job *job, int64_t n_train) {
+  if (job->monitor_period > 0) {
+    return job->monitor_period;
+  }
+  int64_t epoch = smr_train_count_epoch_steps(&job->train, n_train);
+  return smr_int_max(smr_int_min(epoch, 1000), 1);
+}
+
+/* --- image sources --- */
+
+static smr_hash add_text(smr_hash hash, const char *text) {
+  return smr_hash_add(hash, text, strlen(text) + 1);
+}
+
+/* Of everything that says which rows there are and what they look like, but the seed, which a job
+ * has one of. */
+static smr_hash hash_source(const smr_image_config *config) {
+  const char *const texts[] = {config->file,         config->labels, config->test_file,
+                               config->test_labels,  config->x_name, config->y_name,
+                               config->mnist_folder, config->fields, config->tangents};
+  const int64_t integers[] = {config->source,     config->first,      config->count,
+                              config->test_count, config->side,       config->sweeps,
+                              config->binarize,   config->is_inverted};
+  const double reals[] = {config->coupling, config->threshold, config->holdout};
+  smr_hash hash = smr_hash_start();
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i) {
+    hash = add_text(hash, texts[i]);
+  }
+  hash = smr_hash_add(hash, integers, sizeof integers);
+  return smr_hash_add(hash, reals, sizeof reals);
+}
+
+static int64_t find_source(const smr_hash *keys, int64_t n, const smr_image_config *config) {
+  const smr_hash key = hash_source(config);
+  for (int64_t i = 0; i < n; ++i) {
+    if (smr_hash_compare(keys[i], key) == 0) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+/* The different sources of a job, one for most. */
+typedef struct {
+  int64_t n;
+  smr_hash keys[SMR_RBM_SOURCES];
+  smr_image_config configs[SMR_RBM_SOURCES];
+} source_list;
+
+static smr_status list_sources(const smr_job *job, source_list *list) {
+  list->n = 0;
+  for (int64_t cell = 0; cell < smr_job_count_cells(job); ++cell) {
+    smr_common_config common;
+    smr_rbm_job config;
+    smr_job_configure(job, cell, &common, &config);
+    config = smr_rbm_configure(&common, &config);
+    if (find_source(list->keys, list->n, &config.data) >= 0) {
+      continue;
+    }
+    if (list->n == SMR_RBM_SOURCES) {
+      SMR_FAIL(SMR_ERR_LIMIT, "a job may read %d different data sources at most", SMR_RBM_SOURCES);
+    }
+    list->keys[list->n] = hash_source(&config.data);
+    list->configs[list->n++] = config.data;
+  }
+  return SMR_OK;
+}
+
+typedef struct {
+  source_list sources;
+  smr_images *images[SMR_RBM_SOURCES];
+} rbm_state;
+
+smr_status smr_rbm_open(const smr_context *world, const smr_job *job, const char *data_folder,
+                        void **state) {
+  rbm_state *made = NULL;
+  smr_status status = smr_memory_alloc(1, sizeof *made, "image sources", &made);
+  *state = made;
+  if (status == SMR_OK) {
+    status = list_sources(job, &made->sources);
+  }
+  SMR_TRY(smr_agree(world, status));
+  for (int64_t i = 0; i < made->sources.n; ++i) {
+    SMR_TRY(smr_images_open(world, &made->sources.configs[i], data_folder, &made->images[i]));
+  }
+  return SMR_OK;
+}
+
+void smr_rbm_close(void **state) {
+  rbm_state *made = *state;
+  if (made == NULL) {
+    return;
+  }
+  for (int64_t i = 0; i < made->sources.n; ++i) {
+    smr_images_close(&made->images[i]);
+  }
+  smr_memory_free(made);
+  *state = NULL;
+}
+
+const smr_images *smr_rbm_find_images(void *state, const smr_image_config *config) {
+  const rbm_state *made = state;
+  return made->images[find_source(made->sources.keys, made->sources.n, config)];
+}
+
+/* --- checks --- */
+
+typedef struct {
+  const smr_job *job;
+  const char *data_folder;
+  smr_text *report;
+  smr_status verdict;
+  bool has_batch, has_start; /* mistakes that were named already */
+} checker;
+
+static const char *file_key(const smr_image_config *config) {
+  switch (config->source) {
+  case SMR_IMAGES_IDX:
+  case SMR_IMAGES_HDF5:
+    return "data.file";
+  case SMR_IMAGES_INFIMNIST:
+    return "data.mnist";
+  default:
+    return "data.source";
+  }
+}
+
+static void check_source(checker *check, const smr_image_config *config, smr_image_shape *shape) {
+  bool needs_file = config->source == SMR_IMAGES_IDX || config->source == SMR_IMAGES_HDF5;
+  *shape = (smr_image_shape){0};
+  if (needs_file && config->file[0] == '\0') {
+    check->verdict =
+        smr_job_complain(check->job, "data.file", check->report, "data.source %s needs a data.file",
+                         config->source == SMR_IMAGES_IDX ? "idx" : "hdf5");
+    return;
+  }
+  if (smr_images_inspect(config, check->data_folder, shape) != SMR_OK) {
+    *shape = (smr_image_shape){0};
+    check->verdict =
+        smr_job_complain(check->job, file_key(config), check->report, "%s", smr_error_message());
+  }
+}
+
+/* The model that a unit starts from has its sizes. */
+static void check_start(checker *check, const smr_rbm_job *config, const smr_image_shape *shape) {
+  smr_model model = {0};
+  if (smr_model_read(config->start, &model) != SMR_OK) {
+    check->has_start = true;
+    check->verdict =
+        smr_job_complain(check->job, "rbm.start", check->report, "%s", smr_error_message());
+  } else if (model.n_visible != shape->n_pixels || model.n_hidden != config->rbm.n_hidden) {
+    check->has_start = true;
+    check->verdict = smr_job_complain(check->job, "rbm.start", check->report,
+                                      "'%s' is a model of %" PRId64 " visible x %" PRId64
+                                      " hidden units, and this job asks for %" PRId64 " x %" PRId64,
+                                      config->start, model.n_visible, model.n_hidden,
+                                      shape->n_pixels, config->rbm.n_hidden);
+  }
+  smr_model_clear(&model);
+}
+
+static void check_cell(checker *check, const smr_rbm_job *config, const smr_image_shape *shape) {
+  if (!check->has_batch && config->train.batch_rows > shape->n_train) {
+    check->has_batch = true;
+    check->verdict = smr_job_complain(check->job, "train.batch", check->report,
+                                      "a minibatch of %" PRId64 " rows is more than the %" PRId64
+                                      " training rows",
+                                      config->train.batch_rows, shape->n_train);
+  }
+  if (!check->has_start && config->start[0] != '\0') {
+    check_start(check, config, shape);
+  }
+}
+
+smr_status smr_rbm_check(const smr_job *job, const char *data_folder, void *survey,
+                         smr_text *report) {
+  smr_rbm_survey *found = survey;
+  source_list *list = NULL;
+  checker check = {job, data_folder, report, SMR_OK, false, false};
+  SMR_TRY(smr_memory_alloc(1, sizeof *list, "image sources", &list));
+  smr_status status = list_sources(job, list);
+  for (int64_t i = 0; status == SMR_OK && i < list->n; ++i) {
+    found->keys[i] = list->keys[i];
+    check_source(&check, &list->configs[i], &found->shapes[i]);
+    found->n = i + 1;
+  }
+  smr_memory_free(list);
+  SMR_TRY(status);
+  for (int64_t cell = 0; cell < smr_job_count_cells(job); ++cell) {
+    smr_common_config common;
+    smr_rbm_job config;
+    smr_job_configure(job, cell, &common, &config);
+    config = smr_rbm_configure(&common, &config);
+    const smr_image_shape *shape = &found->shapes[find_source(found->keys, found->n, &config.data)];
+    if (shape->n_pixels > 0 && !smr_job_is_excluded(job, cell)) {
+      check_cell(&check, &config, shape);
+    }
+  }
+  return check.verdict;
+}
+
+/* --- cost --- */
+
+/* A source that nobody has looked at counts as MNIST. */
+static smr_image_shape find_shape(const smr_rbm_survey *survey, const smr_rbm_job *job) {
+  smr_image_shape usual = {.n_train = 54000,
+                           .n_valid = 6000,
+                           .n_test = 10000,
+                           .height = 28,
+                           .width = 28,
+                           .n_pixels = 784};
+  if (survey == NULL || survey->n == 0) {
+    return usual;
+  }
+  int64_t at = find_source(survey->keys, survey->n, &job->data);
+  const smr_image_shape *shape = &survey->shapes[at < 0 ? 0 : at];
+  return shape->n_pixels > 0 ? *shape : usual;
+}
+
+void smr_rbm_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost) {
+  const smr_rbm_job *job = config;
+  const smr_image_shape shape = find_shape(survey, job);
+  double flops = 0, slow_flops = 0;
+  int64_t bytes = 0;
+  smr_monitor_cost monitor = {0};
+  const int64_t n_steps = smr_train_count_steps(&job->train, shape.n_train);
+  const double points = (double)n_steps / (double)smr_rbm_get_period(job, shape.n_train) + 1;
+  smr_train_count_cost(&job->train, &job->rbm, shape.n_pixels, n_ranks, omp_get_max_threads(),
+                       &flops, &slow_flops, &bytes);
+  smr_monitor_count_cost(&job->monitor, &shape, job->rbm.n_hidden, n_ranks, omp_get_max_threads(),
+                         &monitor);
+  monitor.flops += monitor.spectrum_flops * n_ranks / (double)job->spectrum_every;
+  monitor.slow_flops += monitor.exact_flops;
+  slow_flops += shape.flops_per_image * (double)job->train.batch_rows;
+  *cost = (smr_unit_cost){.flops = flops * (double)n_steps + monitor.flops * points,
+                          .slow_flops = slow_flops * (double)n_steps + monitor.slow_flops * points,
+                          .memory_bytes = bytes + monitor.bytes,
+                          .shared_bytes = shape.shared_bytes,
+                          .n_shards = smr_train_count_shards(&job->train)};
+}
