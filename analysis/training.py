@@ -30,6 +30,7 @@ from analysis.results import (
     open_result,
 )
 
+SPECTRUM = "singular_value"
 METRICS_NAME, MODEL_NAME = "metrics.h5", "model.h5"
 EXPERIMENT = "rbm"
 UNIT_VALUE = re.compile(r"([A-Za-z_][\w.]*)=(.*?)(?=\s+[A-Za-z_][\w.]*=|\s*$)")
@@ -169,24 +170,38 @@ def _read_unit(metrics_path: Path | None, model_path: Path | None) -> Unit:
 
 
 def _read_metrics(path: Path) -> xr.Dataset:
+    """By h5py alone: a sweep has many histories, and xarray takes long to open one."""
+    import h5py
+
     damage = find_damage(path)
     if damage is not None:
         raise ResultError(f"{path}: {damage}")
-    data = load(path)
     try:
-        if "step" not in data.dims or "step" not in data.coords:
-            raise ResultError(f"{path}: not a history of a training run (no coordinate 'step')")
-        numbers = [n for n in data.data_vars if data[n].dtype.kind in "fiu"]
-        numbers = [n for n in numbers if data[n].dims[:1] == ("step",)]
-        loaded = data[numbers].astype(float).load()
-    except (OSError, RuntimeError, ValueError) as error:
+        with h5py.File(path, "r") as file:
+            arrays = {
+                name: item[()]
+                for name, item in file.items()
+                if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" and item.ndim > 0
+            }
+            unit = file.attrs.get("unit", "")
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ResultError(f"{path}: not a readable history ({reason})") from error
-    finally:
-        data.close()
-    if loaded.sizes["step"] == 0:
+    step = arrays.pop("step", np.empty((0, 0)))
+    if step.ndim != 1:
+        raise ResultError(f"{path}: not a history of a training run (no coordinate 'step')")
+    if step.size == 0:
         raise ResultError(f"{path}: no step was measured yet")
-    return loaded.where(np.isfinite(loaded))
+    if np.any(np.diff(step) <= 0):
+        raise ResultError(f"{path}: not a history of a training run (steps do not grow)")
+    kept = {
+        name: (("step", "mode")[: array.ndim], np.where(np.isfinite(array), array, np.nan))
+        for name, array in arrays.items()
+        if array.shape[0] == step.size and array.ndim == (2 if name == SPECTRUM else 1)
+    }
+    kept.pop("mode", None)  # The coordinate of a spectrum as long as the history.
+    unit = unit.decode(errors="replace") if isinstance(unit, bytes) else str(unit)
+    return xr.Dataset(kept, coords={"step": step}, attrs={"unit": unit})
 
 
 def _is_in_grid(unit: Unit, sweep: xr.Dataset) -> bool:

@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures.kind import FigureKind
 from analysis.figures.steps import StepAxis
-from analysis.training import Training, Unit
+from analysis.training import SPECTRUM, Training, Unit
 
-NAME = "singular_value"
 DECADES = 1.0  # of the values, from which on the axis is logarithmic
 MOST_IN_LEGEND = 6
 
@@ -27,9 +26,9 @@ def find_unit(training: Training) -> Unit | None:
 
 def _get_spectra(unit: Unit) -> xr.DataArray | None:
     """Values [step, mode] at the steps where they were taken."""
-    if unit.metrics is None or NAME not in unit.metrics:
+    if unit.metrics is None or SPECTRUM not in unit.metrics:
         return None
-    values = unit.metrics[NAME]
+    values = unit.metrics[SPECTRUM]
     if values.ndim != 2:
         return None
     values = values.dropna("step", how="all").dropna(values.dims[1], how="all")

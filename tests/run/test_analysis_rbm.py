@@ -393,6 +393,14 @@ class Figures(TrainedCase):
         np.testing.assert_array_equal(largest.get_ydata(), history["singular_value"][taken, 0])
         self.assertEqual(largest.get_color(), style.get_color(0))
 
+    def test_as_many_modes_as_steps(self) -> None:
+        history = {k: v[:8] for k, v in make_history(0.1, 0).items()}
+        path = write_metrics(self.folder / "metrics.h5", history)
+        with h5py.File(path, "a") as file:
+            file["mode"][...] = np.arange(1, 9)
+        add_seal(path)
+        self.assertEqual(self.plot_path(path), TRAINED)
+
     def test_few_singular_values(self) -> None:
         history = make_history(0.1, 0)
         history["singular_value"] = 5 + 0.01 * history["singular_value"][:, :3]
@@ -593,6 +601,12 @@ class BadInput(TrainedCase):
         self.expect_error(
             "no step was measured yet", write_metrics(self.folder / "metrics.h5", history)
         )
+
+    def test_steps_that_do_not_grow(self) -> None:
+        history = make_history(0.1, 0)
+        history["step"][5] = history["step"][4]
+        path = write_metrics(self.folder / "metrics.h5", history)
+        self.expect_error("steps do not grow", path)
 
     def test_one_step(self) -> None:
         history = {k: v[:1] for k, v in make_history(0.1, 0).items()}
