@@ -7,6 +7,7 @@ own. Theory is black and dashed, over the points. Logarithmic axes have plain nu
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,7 @@ TRANSITION: dict[str, Any] = {"color": "0.35", "linestyle": "-", "linewidth": 0.
 FINE_FACTORS = (1, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9)
 TICK_FACTORS = (FINE_FACTORS, (1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3))
 MOST_MARKERS = 28  # on one line
+CAPTION_LETTERS = 16.5  # of a caption, an inch
 
 SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -117,6 +119,14 @@ def new_panels(
 
 def _set_title(figure: Figure, title: str) -> None:
     figure.suptitle(title, x=0.01, ha="left")
+
+
+def set_caption(axes: Axes, parts: Sequence[str], width: float) -> None:
+    """Circumstances over the panel, wrapped at `width` inches."""
+    hard = "\N{NO-BREAK SPACE}"  # "hidden = 64" stays on one line.
+    text = ", ".join(part for part in parts if part).replace(" = ", f"{hard}={hard}")
+    filled = textwrap.fill(text, int(width * CAPTION_LETTERS), break_on_hyphens=False)
+    axes.set_title(filled.replace(hard, " "))
 
 
 def get_color(share: float) -> tuple[float, ...]:

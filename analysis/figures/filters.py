@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from analysis import style
 from analysis.figures.kind import FigureKind
 from analysis.figures.tiles import draw_tiles, put_bar
 from analysis.model import Model
@@ -55,7 +56,7 @@ def draw(training: Training) -> Figure:
     texts = [f"{n} hidden units" if len(chosen) == n else f"{len(chosen)} of {n} hidden units"]
     texts += ["largest norm first"]
     texts += [training.shown.label] if training.shown.label else []
-    axes.set_title(", ".join(texts))
+    style.set_caption(axes, texts, figure.get_figwidth() - 0.4)
     put_bar(figure, axes, CMAP, norm, "weight $W_{ij}$", "both" if is_beyond else "neither")
     return figure
 

@@ -64,7 +64,7 @@ def draw(training: Training) -> Figure:
             ),
         ]
     verdicts = _draw_gaps(all_axes[-1], groups, looks, axis)
-    all_axes[0].set_title(describe_training(training, groups, n_groups))
+    style.set_caption(all_axes[0], describe_training(training, groups, n_groups), 2.8)
     all_axes[-1].set_title(_summarize(verdicts, axis.label))
     axis.finish(all_axes[-1:], all_axes[:1])
     if handles:

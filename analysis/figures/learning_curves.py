@@ -81,8 +81,11 @@ def draw(training: Training) -> Figure:
         _draw_panel(axes, panel, groups, looks, axis)
     for axes in all_axes[len(panels) :]:
         axes.remove()
-    axis.finish(all_axes[len(panels) - columns : len(panels)], all_axes[:columns])
-    all_axes[0].set_title(describe_training(training, groups, n_groups))
+    lowest = all_axes[len(panels) - columns : len(panels)]
+    axis.finish(lowest, all_axes[:columns], most=5 if columns < COLUMNS else 3)
+    style.set_caption(
+        all_axes[0], describe_training(training, groups, n_groups), 6.0 if columns > 1 else 2.7
+    )
     handles = make_handles(looks)
     if LIKELIHOODS in panels and all(any(g.has(n) for g in groups) for n in LIKELIHOODS.names):
         handles += [

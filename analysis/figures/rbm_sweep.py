@@ -94,7 +94,7 @@ def draw(training: Training) -> Figure:
     if replicates > 1:
         texts.append(f"medians and quartiles of {replicates} replicates")
     texts.append(describe_unfinished(training.sweep))
-    all_axes[0].set_title(", ".join(t for t in texts if t))
+    style.set_caption(all_axes[0], texts, 6.2 if columns > 1 else 2.8)
     if layout.line is not None:
         style.put_legend(figure, handles, columns=4)
     return figure

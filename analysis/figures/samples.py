@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from analysis import style
 from analysis.figures.filters import get_image_model
 from analysis.figures.kind import FigureKind
 from analysis.figures.tiles import draw_tiles, put_bar
@@ -31,7 +32,7 @@ def draw(training: Training) -> Figure:
     n = len(samples)
     texts = [f"{n} fantasy particles" if n <= MOST else f"{MOST} of {n} fantasy particles"]
     texts += [training.shown.label] if training.shown.label else []
-    axes.set_title(", ".join(texts))
+    style.set_caption(axes, texts, figure.get_figwidth() - 0.4)
     put_bar(figure, axes, CMAP, norm, "$p(v = 1 | h)$", "neither")
     return figure
 

@@ -54,7 +54,7 @@ def draw(training: Training) -> Figure:
         axes.plot(steps, values[:, mode], color=colors[mode], label=_name_mode(mode + 1))
     _set_height(axes, values)
     axes.set_ylabel(r"singular value $s_k$")
-    axes.set_title(unit.label if len(training.units) > 1 else "")
+    style.set_caption(axes, [unit.label if len(training.units) > 1 else ""], 3.0)
     StepAxis(Training(training.path, (unit,))).finish([axes], [axes])
     if n <= MOST_IN_LEGEND:
         style.put_legend(figure, axes.get_lines()[::-1], columns=n)

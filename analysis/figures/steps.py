@@ -44,8 +44,8 @@ def make_looks(groups: list[Group]) -> list[style.Look]:
     ]
 
 
-def describe_training(training: Training, groups: list[Group], n_groups: int) -> str:
-    """The line of circumstances under the title."""
+def describe_training(training: Training, groups: list[Group], n_groups: int) -> list[str]:
+    """The circumstances, for the caption."""
     texts = list(training.selected)
     if len(groups) == 1 and groups[0].label:
         texts.append(groups[0].label)
@@ -55,7 +55,7 @@ def describe_training(training: Training, groups: list[Group], n_groups: int) ->
     if len(groups) < n_groups:
         texts.append(f"{len(groups)} of {n_groups} settings shown")
     texts.append(describe_unfinished(training.sweep))
-    return ", ".join(dict.fromkeys(t for t in texts if t))
+    return list(dict.fromkeys(texts))
 
 
 def make_handles(looks: list[style.Look]) -> list[Line2D]:
@@ -113,12 +113,12 @@ class StepAxis:
 
         return to_epochs(median), [to_epochs(line) for line in lines]
 
-    def finish(self, below: Iterable[Axes], above: Iterable[Axes]) -> None:
+    def finish(self, below: Iterable[Axes], above: Iterable[Axes], most: int = 5) -> None:
         """Labels the lowest panels, and epochs over the highest ones where both are known."""
         for axes in below:
             axes.set_xlabel("epoch" if self.is_epoch else "training step")
             axes.tick_params(labelbottom=True)
-            style.set_count_ticks(axes.xaxis)
+            style.set_count_ticks(axes.xaxis, most)
         if self.is_epoch or self.steps_per_epoch is None:
             return
         ratio = self.steps_per_epoch
@@ -128,4 +128,4 @@ class StepAxis:
             top.set_xlabel("epoch", fontsize=7, labelpad=3)
             span = axes.get_xlim()[1] / ratio
             if span >= 2:
-                style.set_count_ticks(top.xaxis)
+                style.set_count_ticks(top.xaxis, most)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 
-GAP = 0.06  # of the longer side of an image
+GAP = 0.06  # of the side of an image
 
 
 def get_columns(n: int, height: int, width: int) -> int:
@@ -25,7 +25,7 @@ def draw_tiles(title: str, images: np.ndarray, cmap: str, norm: Normalize) -> tu
     n, height, width = images.shape
     columns = get_columns(n, height, width)
     rows = -(-n // columns)
-    gap = GAP * max(height, width)
+    gap = GAP * math.sqrt(height * width)
     step_x, step_y = width + gap, height + gap
     total_x, total_y = columns * step_x - gap, rows * step_y - gap
     panel = style.COLUMN_WIDTH * (1.0 if n <= 36 else 1.35)
