@@ -45,7 +45,8 @@ void smr_cli_clear_job(smr_cli_job *job);
 /* Threads of a rank: OMP_NUM_THREADS, else 1. */
 int smr_cli_count_threads(void);
 
-/* The commands. `run`, `data` and `bench` are collective on world; the others are local and get NULL. */
+/* The commands. `run`, `data` and `bench` are collective on world; the others are local and get
+ * NULL. */
 smr_status smr_command_run(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;
 smr_status smr_command_bench(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;
 smr_status smr_command_data(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;

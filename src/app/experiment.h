@@ -64,6 +64,7 @@ typedef struct {
 typedef struct {
   const char *name, *title, *summary;
   const smr_key_table *table;
+  const char *const *output_names; /* NULL-terminated: no axis takes one of them for its name */
 
   /* Names and shapes of outputs and of summaries over replicates. Freed by the caller (one block
    * each). Local. */

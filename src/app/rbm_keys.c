@@ -144,11 +144,16 @@ static const smr_key keys[] = {
 
 const smr_key_table smr_rbm_keys = {keys, sizeof keys / sizeof keys[0], sizeof(smr_rbm_job)};
 
+#define NAME(name, unit, meaning) #name,
+static const char *const output_names[] = {SMR_RBM_METRICS(NAME) NULL};
+#undef NAME
+
 const smr_experiment smr_experiment_rbm = {
     .name = "rbm",
     .title = "Restricted Boltzmann machine",
     .summary = "Trains restricted Boltzmann machines by data-parallel minibatches.",
     .table = &smr_rbm_keys,
+    .output_names = output_names,
     .is_rank_free = true,
     .has_checkpoints = true,
     .survey_bytes = sizeof(smr_rbm_survey),

@@ -1,6 +1,6 @@
 /* Outputs of the RBM experiment: the last monitoring point of a unit, and statistics over
  * replicates. */
-#include <math.h>
+#include <stdio.h>
 
 #include "rbm.h"
 #include "simmer/base/memory.h"
@@ -21,6 +21,13 @@ typedef struct {
   char meanings[N_SUMMARIES][SMR_SUMMARY_MEANING_BYTES];
 } summary_block;
 
+/* A standard error may be an output itself. */
+static void rename_taken(const smr_schema *outputs, const smr_output *source, char *name) {
+  if (smr_schema_find(outputs, name) >= 0) {
+    snprintf(name, SMR_SUMMARY_NAME_BYTES, "%s_mean_stderr", source->name);
+  }
+}
+
 static void fill_outputs(smr_output *outputs) {
 #define SET_OUTPUT(name_, unit_, meaning_) \
   outputs[SMR_RBM_##name_] = (smr_output){#name_, unit_, meaning_, 0, {0}, false};
@@ -40,16 +47,17 @@ smr_status smr_rbm_describe(const smr_job *job, smr_schema *outputs, smr_schema 
     return status;
   }
   fill_outputs(first->outputs);
+  *outputs = (smr_schema){0, first->dimensions, SMR_RBM_N_METRICS, first->outputs};
   int64_t at = 0;
   for (int i = 0; i < SMR_RBM_N_METRICS; ++i) {
     for (int j = 0; j < SMR_SUMMARY_STATISTICS; ++j, ++at) {
       smr_summary_describe(&first->outputs[i], j, second->names[at], second->meanings[at],
                            &second->outputs[at]);
+      rename_taken(outputs, &first->outputs[i], second->names[at]);
     }
   }
   second->outputs[at] =
       (smr_output){"replicates_finished", "", "finished replicates", 0, {0}, false};
-  *outputs = (smr_schema){0, first->dimensions, SMR_RBM_N_METRICS, first->outputs};
   *summaries = (smr_schema){0, second->dimensions, N_SUMMARIES, second->outputs};
   return SMR_OK;
 }

@@ -18,7 +18,8 @@ const smr_experiment *smr_experiment_get(int64_t index) {
 const smr_job_experiment *smr_experiment_list(void) {
   static smr_job_experiment list[N_EXPERIMENTS];
   for (int i = 0; i < N_EXPERIMENTS; ++i) {
-    list[i] = (smr_job_experiment){experiments[i]->name, experiments[i]->table};
+    list[i] = (smr_job_experiment){experiments[i]->name, experiments[i]->table,
+                                   experiments[i]->output_names};
   }
   return list;
 }

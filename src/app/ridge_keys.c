@@ -52,11 +52,16 @@ static const smr_key keys[] = {
 
 const smr_key_table smr_ridge_keys = {keys, sizeof keys / sizeof keys[0], sizeof(smr_ridge_config)};
 
+#define NAME(name, unit, dimensions, meaning) #name,
+static const char *const output_names[] = {SMR_RIDGE_OUTPUTS(NAME) NULL};
+#undef NAME
+
 const smr_experiment smr_experiment_ridge = {
     .name = "ridge",
     .title = "Ridge regression",
     .summary = "Ridge regression by SVD: the whole path of lambda from one factorization.",
     .table = &smr_ridge_keys,
+    .output_names = output_names,
     .describe = smr_ridge_describe,
     .check = smr_ridge_check,
     .plan = smr_ridge_plan,

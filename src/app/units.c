@@ -32,6 +32,11 @@ int smr_units_choose_ranks(const smr_units *units, const smr_common_config *comm
                            const void *config, smr_unit_cost *cost) {
   const smr_experiment *experiment = units->experiment;
   int ranks = 1;
+  if (experiment->is_rank_free && common->ranks_per_unit < 0) {
+    /* Every rank holds a whole model: more of them don't make it fit. */
+    experiment->plan(config, units->survey, ranks, cost);
+    return ranks;
+  }
   if (common->ranks_per_unit > 0) {
     ranks = (int)smr_int_min(common->ranks_per_unit, 1 << 30);
     experiment->plan(config, units->survey, ranks, cost);

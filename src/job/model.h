@@ -75,8 +75,9 @@ struct smr_job {
   int64_t n_sources;
   smr_source *sources; /* file, defaults, overrides */
 
-  int64_t experiment; /* index, -1 while unknown */
-  bool has_all_keys;  /* false when the experiment is unknown, so that its keys are too */
+  int64_t experiment;         /* index, -1 while unknown */
+  const char *const *outputs; /* its output names, NULL-terminated; NULL if none */
+  bool has_all_keys;          /* false when the experiment is unknown, so that its keys are too */
   const smr_key_table *table;
   int64_t n_slots;
   smr_slot *slots;

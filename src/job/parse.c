@@ -178,6 +178,7 @@ static smr_status create_slots(parser *in) {
   smr_job *job = in->job;
   const smr_key_table *common = smr_key_common();
   job->has_all_keys = job->experiment >= 0;
+  job->outputs = job->has_all_keys ? in->experiments[job->experiment].outputs : NULL;
   job->table = job->has_all_keys ? in->experiments[job->experiment].table : &no_keys;
   SMR_TRY(smr_arena_alloc(&job->arena, common->n_keys + job->table->n_keys, sizeof *job->slots,
                           "keys", &job->slots));

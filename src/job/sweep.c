@@ -249,6 +249,9 @@ static void name_axes(smr_job *job) {
     for (size_t j = 0; j < sizeof reserved / sizeof reserved[0]; j++) {
       is_taken = is_taken || strcmp(part, reserved[j]) == 0;
     }
+    for (const char *const *name = job->outputs; name != NULL && *name != NULL; name++) {
+      is_taken = is_taken || strcmp(part, *name) == 0;
+    }
     job->axes[i].name = is_taken ? job->axes[i].key : part;
   }
 }

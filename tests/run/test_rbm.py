@@ -21,7 +21,7 @@ name: pcd
 experiment: rbm
 data: {source: digits, count: 1500, test_count: 300, holdout: 0.2, binarize: sample}
 rbm: {hidden: 12, negative_phase: pcd}
-train: {batch: 120, epochs: 4, learning_rate: 0.05, momentum: 0.5, schedule: cosine}
+train: {batch: 120, epochs: 4, learning_rate: 0.3, momentum: 0.5, schedule: cosine, rate_final: 0.05}
 monitor: {rows: 250, period: 10, spectrum_every: 2, samples: 6, sample_sweeps: 3}
 """,
     "cd": """

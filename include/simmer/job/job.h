@@ -12,10 +12,12 @@
 
 typedef struct smr_job smr_job;
 
-/* What the job layer needs to know of an experiment: its name and key table. */
+/* What the job layer needs to know of an experiment: its name, its key table, and the names of its
+ * outputs (NULL-terminated, or NULL), which axes don't take. */
 typedef struct {
   const char *name;
   const smr_key_table *table;
+  const char *const *outputs;
 } smr_job_experiment;
 
 /* Parses `text` (called `file_name` in messages) with overrides "key=value" (later ones win),
