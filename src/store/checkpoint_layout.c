@@ -151,7 +151,7 @@ static uint32_t sum_signature(const smr_state *state, const smr_checkpoint_layou
 static smr_status check_cover(const smr_checkpoint_array *array, int size, int64_t width,
                               const int64_t *all, int64_t *largest) {
   int64_t next = 0;
-  for (int r = 0; r < size; r++) {
+  for (int r = 0; all != NULL && r < size; r++) {
     const int64_t first = all[r * width], count = all[r * width + 1];
     if (count < 0 || count > array->n_rows - next || (count > 0 && first != next)) {
       SMR_FAIL(SMR_ERR_INTERNAL,
@@ -173,7 +173,7 @@ static smr_status check_all(const smr_context *context, const smr_state *state,
                             const smr_checkpoint_layout *layout, const int64_t *all,
                             int64_t *largest) {
   const int64_t width = 1 + 2 * layout->n;
-  for (int r = 1; r < context->size; r++) {
+  for (int r = 1; all != NULL && r < context->size; r++) {
     if (all[r * width] != all[0]) {
       SMR_FAIL(SMR_ERR_INTERNAL, "ranks disagree on the arrays of a checkpoint");
     }

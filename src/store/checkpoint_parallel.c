@@ -46,7 +46,7 @@ static int64_t count_partials(const smr_checkpoint_array *array) {
 
 static void compute_partials(const smr_checkpoint_array *array, int64_t n, partial *partials) {
   int64_t row = array->first;
-  for (int64_t i = 0; i < n; i++) {
+  for (int64_t i = 0; partials != NULL && i < n; i++) {
     const int64_t block = row / array->block_rows;
     const int64_t end = smr_int_min((block + 1) * array->block_rows, array->first + array->count);
     const int64_t bytes = (end - row) * array->row_bytes;
@@ -58,7 +58,7 @@ static void compute_partials(const smr_checkpoint_array *array, int64_t n, parti
 
 /* Ranks come in the order of their rows. Rank 0 alone. */
 static void combine(int64_t n, const partial *partials, smr_checkpoint_array *array) {
-  for (int64_t i = 0; i < n; i++) {
+  for (int64_t i = 0; array->crcs != NULL && partials != NULL && i < n; i++) {
     int64_t *crc = &array->crcs[partials[i].block];
     *crc = (int64_t)smr_crc32_combine((uint32_t)*crc, (uint32_t)partials[i].crc, partials[i].bytes);
   }
@@ -354,12 +354,10 @@ static smr_status write_values(const job *j) {
     status = write_array(j, i, &w);
   }
   /* Closed by all, also after a failure that all know of. */
-  smr_status closed = SMR_OK;
-  if (H5Fclose(w.file) < 0) {
-    closed = smr_h5_fail(SMR_ERR_IO, "cannot close %s", j->temporary);
-  }
+  const herr_t closed = H5Fclose(w.file);
   if (status == SMR_OK) {
-    status = smr_agree(j->context, closed);
+    status = smr_agree(
+        j->context, closed < 0 ? smr_h5_fail(SMR_ERR_IO, "cannot close %s", j->temporary) : SMR_OK);
   }
 done:
   smr_h5_drop(w.transfer);
@@ -370,14 +368,15 @@ done:
 /* Every rank: only its own node knows what it has not written yet. Local. */
 static smr_status sync_local(const job *j) {
   const int fd = open(j->temporary, O_RDWR | O_CLOEXEC);
-  int result = fd < 0 ? -1 : 0;
+  int result = 0;
+  if (fd < 0) {
+    return fail_system(j, "open", errno);
+  }
   do {
-    result = fd < 0 ? -1 : fsync(fd);
+    result = fsync(fd);
   } while (result != 0 && errno == EINTR);
   const int cause = errno;
-  if (fd >= 0) {
-    close(fd);
-  }
+  close(fd);
   if (result != 0 && cause != EINVAL && cause != ENOTSUP && cause != ENOSYS) {
     return fail_system(j, "sync", cause);
   }
@@ -387,7 +386,6 @@ static smr_status sync_local(const job *j) {
 /* Rank 0 alone. */
 static smr_status rename_file(const job *j) {
   if (smr_fault("checkpoint.rename")) {
-    errno = EIO;
     return fail_system(j, "rename", EIO);
   }
   if (rename(j->temporary, j->target->path) != 0) {

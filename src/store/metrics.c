@@ -69,7 +69,7 @@ static smr_status reserve(smr_metrics *m, int64_t n_rows) {
     smr_memory_free(steps);
     return status;
   }
-  if (m->n_rows > 0) {
+  if (m->n_rows > 0 && m->steps != NULL) {
     memcpy(steps, m->steps, (size_t)m->n_rows * sizeof *steps);
     memcpy(values, m->values, (size_t)(m->n_rows * m->width) * sizeof *values);
   }

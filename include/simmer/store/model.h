@@ -21,11 +21,13 @@ typedef struct {
  * only the required ones with n_samples = -1. Freed by smr_model_clear. SMR_ERR_MEMORY. */
 smr_status smr_model_create(int64_t n_visible, int64_t n_hidden, int64_t n_samples,
                             smr_model *model) SMR_NODISCARD;
-/* Sealed small-file write (array.h). */
+/* Sealed small-file write (array.h). height and width become attributes image_height and
+ * image_width. SMR_ERR_NUMERIC for what isn't finite: nothing is written. */
 smr_status smr_model_write(const char *path, const smr_model *model, int64_t n_attributes,
                            const smr_attribute *attributes) SMR_NODISCARD;
-/* Reads and checks: shapes that agree, every number finite; float64 files are narrowed. Errors name
- * the file, the dataset and what is wrong. Freed by smr_model_clear. */
+/* Reads and checks: shapes that agree, every number finite in single precision; float64 files are
+ * narrowed. SMR_ERR_INPUT, SMR_ERR_CORRUPT, SMR_ERR_IO name the file, the dataset and what is
+ * wrong. Freed by smr_model_clear; empty on failure. */
 smr_status smr_model_read(const char *path, smr_model *model) SMR_NODISCARD;
 void smr_model_clear(smr_model *model);
 
