@@ -110,6 +110,9 @@ smr_status smr_checkpoint_write_parallel(const smr_context *context, const smr_s
  * isn't whole, alike on all ranks. Collective. */
 smr_status smr_checkpoint_open_file(const smr_context *context, const char *folder, int64_t step,
                                     smr_checkpoint **out) SMR_NODISCARD;
+/* Reads a file on the disk, each rank its share, and checks everything. Collective. */
+smr_status smr_checkpoint_verify(const smr_context *context, const char *path,
+                                 int64_t step) SMR_NODISCARD;
 const char *smr_checkpoint_get_identity(const smr_checkpoint *checkpoint);
 
 #endif

@@ -29,10 +29,10 @@ struct smr_checkpoint {
 /* ---- The file on every rank. ---- */
 
 /* Rank 0 alone: the bytes of a small file; *bytes = -1 for a big one. */
-static smr_status read_small(smr_checkpoint *c, int64_t *bytes) {
+static smr_status read_small(smr_checkpoint *c, int64_t largest, int64_t *bytes) {
   size_t n = 0;
   *bytes = smr_file_get_size(c->path);
-  if (*bytes > largest_spread || smr_fault("checkpoint.big")) {
+  if (*bytes > largest || smr_fault("checkpoint.big")) {
     *bytes = -1;
     return SMR_OK;
   }
@@ -51,12 +51,12 @@ static smr_status open_local(smr_checkpoint *c, int64_t bytes) {
   return smr_arrays_open_image(c->image, (size_t)bytes, c->path, &c->arrays);
 }
 
-static smr_status open_everywhere(smr_checkpoint *c) {
+static smr_status open_everywhere(smr_checkpoint *c, int64_t largest) {
   const smr_context *context = c->context;
   smr_status status = SMR_OK;
   int64_t bytes = 0;
   if (context->rank == 0) {
-    status = read_small(c, &bytes);
+    status = read_small(c, largest, &bytes);
   }
   SMR_TRY(smr_agree_root(context, 0, status));
   smr_broadcast(context, 0, &bytes, sizeof bytes);
@@ -213,23 +213,39 @@ static smr_status check_values(smr_checkpoint *c) {
 
 /* ---- Opening. ---- */
 
-smr_status smr_checkpoint_open_file(const smr_context *context, const char *folder, int64_t step,
-                                    smr_checkpoint **out) {
+/* A file up to `largest` bytes is read by rank 0 alone. Collective. */
+static smr_status open_path(const smr_context *context, const char *path, int64_t step,
+                            int64_t largest, smr_checkpoint **out) {
   smr_checkpoint *c = NULL;
   *out = NULL;
   smr_status status = smr_memory_alloc(1, sizeof *c, "a checkpoint", &c);
   if (status == SMR_OK) {
     c->context = context;
-    status = smr_checkpoint_make_path(folder, step, c->path);
+    snprintf(c->path, sizeof c->path, "%s", path);
   }
   SMR_TRY_DONE(smr_agree(context, status));
-  SMR_TRY_DONE(open_everywhere(c));
+  SMR_TRY_DONE(open_everywhere(c, largest));
   SMR_TRY_DONE(smr_agree(context, read_description(c, step)));
   SMR_TRY_DONE(smr_agree(context, check_values(c)));
   *out = c;
   c = NULL;
 done:
   smr_checkpoint_close(&c);
+  return status;
+}
+
+smr_status smr_checkpoint_open_file(const smr_context *context, const char *folder, int64_t step,
+                                    smr_checkpoint **out) {
+  char path[SMR_PATH_BYTES];
+  *out = NULL;
+  SMR_TRY(smr_agree(context, smr_checkpoint_make_path(folder, step, path)));
+  return open_path(context, path, step, largest_spread, out);
+}
+
+smr_status smr_checkpoint_verify(const smr_context *context, const char *path, int64_t step) {
+  smr_checkpoint *checkpoint = NULL;
+  const smr_status status = open_path(context, path, step, -1, &checkpoint);
+  smr_checkpoint_close(&checkpoint);
   return status;
 }
 

@@ -249,6 +249,8 @@ static const fault faults[] = {
     {"checkpoint.full", SMR_CHECKPOINT_PARALLEL, false, SMR_ERR_FULL},
     {"checkpoint.parallel", SMR_CHECKPOINT_PARALLEL, true, SMR_ERR_IO},
     {"checkpoint.round", SMR_CHECKPOINT_PARALLEL, true, SMR_ERR_IO},
+    {"checkpoint.silent", SMR_CHECKPOINT_PARALLEL, true, SMR_ERR_IO},
+    {"checkpoint.read", SMR_CHECKPOINT_PARALLEL, true, SMR_ERR_IO},
     {"checkpoint.rename", SMR_CHECKPOINT_PARALLEL, false, SMR_ERR_IO},
 };
 

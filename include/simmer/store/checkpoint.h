@@ -4,10 +4,10 @@
  * Small ones are gathered on rank 0 and written like any small file (array.h: built in memory,
  * sealed by a CRC, fsync, rename). Big ones (from 4 GiB, where rank 0's node has too little memory
  * to gather them, or by choice) are written by all ranks through collective MPI-IO into a temporary
- * file whose space has been taken before; then fsync and rename. Both carry the CRC-32 of each
- * fixed row block of each array, and hold the same datasets. A reader trusts neither before the
- * CRCs agree, and needs no MPI-IO: files up to 64 MiB are read by rank 0 and broadcast, larger ones
- * are opened by every rank. */
+ * file whose space has been taken before; then fsync, a look at what is on the disk, and rename.
+ * Both carry the CRC-32 of each fixed row block of each array, and hold the same datasets. A reader
+ * trusts neither before the CRCs agree, and needs no MPI-IO: files up to 64 MiB are read by rank 0
+ * and broadcast, larger ones are opened by every rank. */
 #ifndef SIMMER_STORE_CHECKPOINT_H
 #define SIMMER_STORE_CHECKPOINT_H
 
