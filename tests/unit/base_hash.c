@@ -65,6 +65,11 @@ static void test_crc(void **state) {
   assert_int_equal(smr_crc32(smr_crc32(0, "1234", 4), "56789", 5), 0xcbf43926);
   assert_int_equal(smr_crc32(0xcbf43926, NULL, 0), 0xcbf43926);
   assert_int_equal(smr_crc32(0, "", 0), 0);
+  /* The catalogue value again, from its parts; an empty part changes nothing. */
+  const uint32_t first = smr_crc32(0, "1234", 4), second = smr_crc32(0, "56789", 5);
+  assert_int_equal(smr_crc32_combine(first, second, 5), 0xcbf43926);
+  assert_int_equal(smr_crc32_combine(0, second, 5), second);
+  assert_int_equal(smr_crc32_combine(first, 0, 0), first);
 }
 
 int main(void) {
