@@ -60,13 +60,10 @@ static smr_status set_names(writing *w, const char *path) {
   const bool has_labels = w->images->shape.has_labels;
   char unique[SMR_UNIQUE_BYTES];
   target *labels = &w->targets[LABELS];
-  if (strlen(path) >= SMR_PATH_BYTES) {
-    return fail_long(path);
-  }
+  SMR_TRY(smr_file_join(w->targets[IMAGES].path, "", path));
   w->is_hdf5 = ends_in(path, ".h5") || ends_in(path, ".hdf5");
-  strcpy(w->targets[IMAGES].path, path);
   if (has_labels && w->is_hdf5) {
-    strcpy(labels->path, path);
+    SMR_TRY(smr_file_join(labels->path, "", path));
   } else if (has_labels) {
     SMR_TRY(name_labels(path, labels->path));
   }
@@ -165,7 +162,7 @@ static smr_status rename_all(const writing *w) {
       SMR_FAIL(SMR_ERR_IO, "cannot put a new file at %s: %s", t->path, strerror(errno));
     }
   }
-  strcpy(folder, w->targets[IMAGES].path);
+  memcpy(folder, w->targets[IMAGES].path, sizeof folder);
   char *slash = strrchr(folder, '/');
   if (slash == NULL) {
     strcpy(folder, ".");

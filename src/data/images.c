@@ -43,10 +43,17 @@ smr_status smr_image_plan_rows(const smr_image_config *config, int64_t default_c
                                int64_t default_test, smr_image_plan *plan) {
   plan->n_rows = config->count < 0 ? default_count : config->count;
   plan->n_test = config->test_count < 0 ? default_test : config->test_count;
-  if (plan->first < 0 || plan->n_rows > plan->end - plan->first) {
+  /* Training rows end where test rows begin, when those come behind. */
+  const int64_t end = plan->test_first > plan->first ? plan->test_first : plan->end;
+  if (plan->first < 0 || plan->n_rows > end - plan->first) {
     SMR_FAIL(SMR_ERR_INPUT, "%lld images from number %lld on: %s makes numbers 0 to %lld",
              (long long)plan->n_rows, (long long)plan->first, sources[config->source]->name,
-             (long long)plan->end - 1);
+             (long long)end - 1);
+  }
+  if (plan->n_test > plan->end - plan->test_first) {
+    SMR_FAIL(SMR_ERR_INPUT, "%lld test images are asked for: %s makes %lld",
+             (long long)plan->n_test, sources[config->source]->name,
+             (long long)(plan->end - plan->test_first));
   }
   return SMR_OK;
 }

@@ -50,7 +50,7 @@ static smr_status plan_ising(const smr_image_config *config, const char *data_fo
   }
   *plan = (smr_image_plan){.height = config->side,
                            .width = config->side,
-                           .end = smr_image_test_numbers,
+                           .end = 2 * smr_image_test_numbers,
                            .is_two_valued = 1};
   const int64_t count = config->count < 0 ? DEFAULT_COUNT : config->count;
   SMR_TRY(smr_image_plan_rows(config, count, count / 6, plan));

@@ -33,6 +33,8 @@ static void test_shape(void **state) {
   assert_true(shape.n_train == 2250000000 && shape.n_valid == 750000000 && shape.n_test == 7);
   config.first = -1;
   assert_fails(smr_images_inspect(&config, NULL, &shape), SMR_ERR_INPUT, "from number -1 on");
+  config.first = 1000000000001 - 3000000000; /* one more than there are before the test images */
+  assert_fails(smr_images_inspect(&config, NULL, &shape), SMR_ERR_INPUT, "to 999999999999");
   config.first = INT64_MAX;
   assert_fails(smr_images_inspect(&config, NULL, &shape), SMR_ERR_INPUT, "digits makes numbers 0");
 }

@@ -17,7 +17,8 @@ static const smr_image_config defaults = {.source = SMR_IMAGES_IDX,
 
 /* Pixel p of image i is a fixed number; 0 and 255 occur. */
 static uint8_t get_pixel(int i, int p) {
-  return p == 0 ? 0 : p == 1 ? 255 : (uint8_t)((i * 37 + p * 11) % 256);
+  const int byte = (i * 37 + p * 11) % 256;
+  return (uint8_t)(p == 0 ? 0 : p == 1 ? 255 : byte);
 }
 
 /* Headers spelled out byte by byte. */

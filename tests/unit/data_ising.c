@@ -188,6 +188,8 @@ static void test_rows(void **state) {
   assert_ok(smr_images_read_bytes(images, SMR_STREAM_TEST, 1, &first, kept, NULL));
   assert_ok(smr_images_generate(images, 0, 1, made, NULL));
   assert_memory_not_equal(kept, made, 64);
+  assert_ok(smr_images_generate(images, 1000000000000, 1, made, NULL));
+  assert_memory_equal(kept, made, 64);
   smr_images_close(&images);
 }
 

@@ -24,27 +24,33 @@ typedef enum {
 typedef enum { SMR_BINARIZE_SAMPLE, SMR_BINARIZE_THRESHOLD, SMR_BINARIZE_NONE } smr_binarize;
 typedef enum { SMR_STREAM_TRAIN, SMR_STREAM_VALID, SMR_STREAM_TEST } smr_stream;
 
-/* Plain configuration; strings borrowed, "" = none; paths relative to the data folder. */
+/* Plain configuration; strings borrowed, "" = none; paths relative to the data folder. A file whose
+ * name isn't there is looked for with .gz behind it, or without (idx, infimnist). Files whose whole
+ * numbers are 0 and 1 alone are two-valued: 1 is kept as 255. */
 typedef struct {
   int source;                          /* smr_image_source */
   const char *file, *labels;           /* idx: image and label files; hdf5: file in `file` */
   const char *test_file, *test_labels; /* the same for the test stream */
-  const char *x_name, *y_name;         /* hdf5: names of the datasets; y_name "" = no labels */
-  const char *mnist_folder;            /* infimnist: folder of the four MNIST files */
-  const char *fields, *tangents;       /* infimnist: the original's files, "" = own smooth ones */
-  int64_t first;                       /* digits, infimnist: index of the first training image */
+  const char *x_name, *y_name; /* hdf5: names of the datasets (0..255, or fractions 0..1); y_name ""
+                                  = no labels; the same names in test_file */
+  const char *mnist_folder;    /* infimnist: folder of the four MNIST files */
+  const char *fields, *tangents; /* infimnist: the original's files, "" = own smooth ones */
+  int64_t first; /* digits, infimnist: number of the first training image. infimnist: not below
+                    test_count, since test images are numbers 0, 1, …; digits: any (test images are
+                    written by other hands) */
   int64_t count; /* generators: training plus held-out images; files: use the first `count` rows;
-                    -1 = all (digits, infimnist: 60000; bars: every pattern) */
+                    -1 = all (digits, infimnist, ising: 60000; bars: every pattern) */
   int64_t test_count; /* the same for test rows; -1 = all (digits, infimnist: 10000; ising:
-                         count / 6; bars: none) */
-  int64_t side;       /* ising: L; bars: rows and columns */
-  double coupling;    /* ising: K = J/kT */
+                         count / 6; bars: none; bars otherwise: the patterns after `count`) */
+  int64_t side;       /* ising: L, 2 to 4096; bars: rows and columns, 1 to 32 */
+  double coupling;    /* ising: K = J/kT >= 0 */
   int64_t sweeps;     /* ising: cluster sweeps before a row is taken */
-  int binarize;       /* smr_binarize; two-valued data are left as they are */
+  int binarize;       /* smr_binarize; ising and bars are left as they are */
   double threshold;   /* threshold: on when pixel / 255 >= threshold */
   bool is_inverted;   /* pixel -> 255 - pixel, before binarizing */
   double holdout;     /* share of `count` rows held out, in [0, 0.5] */
-  uint64_t seed;
+  uint64_t seed;      /* of held-out rows, of drawn bits and of ising; image number i of the other
+                         generators is the same for every seed */
 } smr_image_config;
 
 typedef struct {
@@ -52,7 +58,7 @@ typedef struct {
   int64_t height, width, n_pixels; /* n_pixels = height x width */
   bool is_generated;               /* made when read: epochs are not what limits it */
   bool has_labels;
-  int64_t shared_bytes;   /* once a node */
+  int64_t shared_bytes;   /* once a node: 55 MB of MNIST, 376 MB more with its tangent file */
   double flops_per_image; /* of reading one, for `plan` */
 } smr_image_shape;
 
@@ -76,8 +82,9 @@ int64_t smr_images_count(const smr_images *images, smr_stream stream);
 /* Rows rows[0..n-1] of a stream, out [n x n_pixels]: pixel / 255 in [0,1], inverted and binarized
  * as configured. `draw` numbers the draws of `sample`: pixel p of a row is on when u < value with u
  * a pure function of (seed, stream, row, draw, p). Training and held-out rows are told apart by a
- * hash of the index: of every 100 consecutive indices the round(100 holdout) with the smallest
- * hashes are held out. Local, thread-safe, no allocation. */
+ * hash of seed and index: of every 100 consecutive indices the round(100 holdout) with the smallest
+ * hashes are held out; both streams keep the order, and more rows leave the held-out ones held out.
+ * SMR_ERR_INTERNAL for a row that isn't there. Local, thread-safe, no allocation. */
 smr_status smr_images_read(const smr_images *images, smr_stream stream, int64_t n,
                            const int64_t *rows, uint64_t draw, float *out) SMR_NODISCARD;
 /* The same rows as they are kept: pixels [n x n_pixels] 0..255 (neither inverted nor binarized),
@@ -85,8 +92,9 @@ smr_status smr_images_read(const smr_images *images, smr_stream stream, int64_t 
 smr_status smr_images_read_bytes(const smr_images *images, smr_stream stream, int64_t n,
                                  const int64_t *rows, uint8_t *pixels,
                                  uint8_t *labels) SMR_NODISCARD;
-/* Generators: images of indices first..first+n-1 by the generator's own numbering, e.g.
- * 10000..8109999 of infimnist is mnist8m. Local, thread-safe. */
+/* Generators: images of numbers first..first+n-1 by the generator's own numbering, e.g.
+ * 10000..8109999 of infimnist is mnist8m; 10^12 and on are test images of digits and ising; bars:
+ * patterns. SMR_ERR_INPUT for files and for numbers that there aren't. Local, thread-safe. */
 smr_status smr_images_generate(const smr_images *images, int64_t first, int64_t n, uint8_t *pixels,
                                uint8_t *labels) SMR_NODISCARD;
 /* Mean of every pixel over the training rows as smr_images_read gives them (draw 0): mean[n_pixels]
@@ -95,11 +103,12 @@ smr_status smr_images_generate(const smr_images *images, int64_t first, int64_t 
 smr_status smr_images_get_mean(const smr_context *context, const smr_images *images,
                                double *mean) SMR_NODISCARD;
 
-/* Writes generated images first..first+count-1 to PATH: HDF5 (datasets `images` [count x height x
- * width], `labels` [count]) when it ends in .h5 or .hdf5, else IDX, images to PATH and labels
- * beside it (…-images-idx3-ubyte -> …-labels-idx1-ubyte, else PATH.labels). Every rank writes its
- * share in place into a temporary file that is renamed when whole; free space is checked first.
- * Collective on context. */
+/* Writes generated images number first..first+count-1 to PATH: HDF5 (datasets `images` [count x
+ * height x width], `labels` [count]) when it ends in .h5 or .hdf5, else IDX, images to PATH and
+ * labels, where there are any, beside it (…-images-idx3-ubyte -> …-labels-idx1-ubyte, else
+ * PATH.labels). The bytes don't depend on ranks. Every rank writes its share in place into a
+ * temporary file that is renamed when whole; free space is checked first (SMR_ERR_FULL). Collective
+ * on context. */
 smr_status smr_images_write(const smr_context *context, const smr_images *images, int64_t first,
                             int64_t count, const char *path) SMR_NODISCARD;
 
