@@ -111,6 +111,9 @@ static smr_status read_shard(const smr_images *images, const smr_monitor_rows *r
 static smr_status fill(const smr_context *context, const smr_images *images,
                        smr_monitor_rows *rows) {
   SMR_TRY(allocate(context, rows));
+  if (smr_fault("train.monitor.read")) {
+    SMR_FAIL(SMR_ERR_IO, "fault train.monitor.read");
+  }
   for (int64_t k = 0; k < rows->n_shards; k++) {
     SMR_TRY(read_shard(images, rows, &rows->shards[k]));
   }
@@ -151,7 +154,7 @@ static double sum_softplus(int64_t n, const double *x) {
     const int64_t end = smr_int_min(n, first + RUN);
     double product = 1.0;
     for (int64_t j = first; j < end; j++) {
-      sum += fmax(x[j], 0.0);
+      sum += x[j] > 0.0 ? x[j] : 0.0;
       product *= 1.0 + exp(-fabs(x[j]));
     }
     sum += log(product);

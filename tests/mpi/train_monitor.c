@@ -369,6 +369,20 @@ static void test_diverged(void **state) {
   smr_monitor_destroy(&monitor);
 }
 
+/* The last rank alone can't read its rows. */
+static void test_fault(void **state) {
+  const smr_monitor_config config = {.rows = 1, .n_singular_values = 1};
+  smr_monitor *monitor = NULL;
+  char fault[48];
+  (void)state;
+  snprintf(fault, sizeof fault, "train.monitor.read:%d:1", test_world->size - 1);
+  assert_int_equal(setenv("SIMMER_FAULT", fault, 1), 0);
+  smr_fault_set_rank(test_world->world_rank);
+  assert_fails(smr_monitor_create(test_world, &config, binary, H, &monitor), SMR_ERR_IO, "fault");
+  assert_null(monitor);
+  assert_int_equal(unsetenv("SIMMER_FAULT"), 0);
+}
+
 static void test_errors(void **state) {
   const smr_monitor_config too_large = {.rows = 1, .has_exact = true, .exact_units = 40};
   const smr_monitor_config config = {.rows = 1, .n_singular_values = 1};
@@ -419,5 +433,5 @@ MPI_TEST_MAIN(cmocka_unit_test(test_start), cmocka_unit_test(test_plain),
               cmocka_unit_test(test_exact), cmocka_unit_test(test_spectrum),
               cmocka_unit_test(test_bits), cmocka_unit_test(test_step),
               cmocka_unit_test(test_empty), cmocka_unit_test(test_diverged),
-              cmocka_unit_test(test_errors), cmocka_unit_test(test_cost),
-              cmocka_unit_test(test_end))
+              cmocka_unit_test(test_fault), cmocka_unit_test(test_errors),
+              cmocka_unit_test(test_cost), cmocka_unit_test(test_end))

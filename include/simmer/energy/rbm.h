@@ -38,7 +38,8 @@ smr_status smr_rbm_draw_hidden(const smr_rbm *rbm, const smr_rbm_draw *draw, int
 /* p [n x V] = p(v = 1 | h), and v [n x V] drawn from it; v may be p. */
 smr_status smr_rbm_draw_visible(const smr_rbm *rbm, const smr_rbm_draw *draw, int64_t n,
                                 const float *h, float *p, float *v) SMR_NODISCARD;
-/* f[n] = F(v) = -b'v - sum_j softplus(c_j + (v'W)_j), summed in double; work [n x H]. */
+/* f[n] = F(v) = -b'v - sum_j softplus(c_j + (v'W)_j), summed in double; work [n x H] ends as v'W.
+ */
 smr_status smr_rbm_free_energy(const smr_rbm *rbm, int64_t n, const float *v, float *work,
                                double *f) SMR_NODISCARD;
 
