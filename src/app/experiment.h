@@ -21,6 +21,7 @@ typedef struct {
                            numbers) */
   int64_t memory_bytes; /* per rank, beside what the node shares */
   int64_t shared_bytes; /* once a node */
+  int64_t file_bytes;   /* in the unit's own folder */
   int64_t n_shards;     /* pieces of work that ranks x threads of a group can share */
 } smr_unit_cost;
 

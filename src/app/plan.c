@@ -21,7 +21,8 @@ typedef struct {
   int64_t n_ranks;
   double total_flops, core_seconds, longest_unit_s; /* the longest on the ranks it takes */
   int64_t most_shards;
-  int64_t record_bytes, result_bytes;
+  int64_t record_bytes, result_bytes, unit_file_bytes;
+  bool takes_any_ranks; /* units share whatever ranks there are */
 } plan_work;
 
 /* Sums over all units at the given rates. */
@@ -40,6 +41,7 @@ static smr_status add_costs(plan_work *plan) {
     plan->core_seconds += seconds * ranks;
     plan->longest_unit_s = fmax(plan->longest_unit_s, seconds);
     plan->most_shards = smr_int_max(plan->most_shards, cost.n_shards);
+    plan->unit_file_bytes += cost.file_bytes;
   }
   smr_memory_free(config);
   return SMR_OK;
@@ -63,12 +65,16 @@ done:
 
 /* A wall time is bounded by the work over the ranks, and by the longest unit. */
 static double predict_wall(const plan_work *plan, int64_t n_ranks) {
-  return fmax(plan->core_seconds / (double)n_ranks, plan->longest_unit_s) + 1;
+  int64_t shared = plan->takes_any_ranks ? smr_int_min(n_ranks, plan->most_shards) : 1;
+  return fmax(plan->core_seconds / (double)n_ranks, plan->longest_unit_s / (double)shared) + 1;
 }
 
 /* More groups than this would wait for the longest unit. */
 static int64_t most_useful_ranks(const plan_work *plan) {
   const int64_t ranks = plan->units->most_ranks;
+  if (plan->takes_any_ranks) {
+    return plan->units->n_ordered * smr_int_max(plan->units->fewest_shards, 1);
+  }
   double groups = floor(plan->core_seconds / fmax(plan->longest_unit_s * (double)ranks, 1e-9));
   groups = fmin(fmax(groups, 1), (double)plan->units->n_blocks);
   return (int64_t)groups * ranks;
@@ -89,12 +95,17 @@ static void print_units(const plan_work *plan) {
   printf("experiment        %s\n", plan->job.experiment->name);
   printf("axes\n");
   print_axes(plan->job.job);
-  printf("units             %" PRId64 " in %" PRId64 " blocks", units->n_ordered, units->n_blocks);
+  printf("units             %" PRId64 " in %" PRId64 " block%s", units->n_ordered, units->n_blocks,
+         units->n_blocks == 1 ? "" : "s");
   if (units->n_excluded > 0) {
     printf(", %" PRId64 " excluded", units->n_excluded);
   }
   printf("\noperations        %.3g\n", plan->total_flops);
-  printf("ranks per unit    %d", units->most_ranks);
+  if (plan->takes_any_ranks) {
+    printf("ranks per unit    as many as there are, up to %" PRId64, units->fewest_shards);
+  } else {
+    printf("ranks per unit    %d", units->most_ranks);
+  }
   if (units->n_ordered > 0 &&
       units->ranks[units->order[units->n_ordered - 1]] != units->most_ranks) {
     printf(" at most, %d at least", units->ranks[units->order[units->n_ordered - 1]]);
@@ -132,6 +143,10 @@ static void print_files(const plan_work *plan) {
   printf("files             %s a unit, results.h5 about %s, parts as much again, in %s\n",
          smr_memory_format(plan->record_bytes, record, sizeof record),
          smr_memory_format(plan->result_bytes, result, sizeof result), plan->job.folder);
+  if (plan->unit_file_bytes > 0) {
+    printf("                  %s in units/: models, histories, checkpoints\n",
+           smr_memory_format(plan->unit_file_bytes, result, sizeof result));
+  }
 }
 
 /* Enough ranks for a run of ten minutes, in whole groups. */
@@ -170,9 +185,8 @@ smr_status smr_command_plan(const smr_cli *cli, const smr_context *world) {
   }
   plan.has_rates = cli->is_calibrating || smr_rates_load(&plan.rates);
   SMR_TRY_DONE(smr_units_create(plan.job.job, plan.job.experiment, plan.job.survey, &plan.units));
-  if (plan.n_ranks > 0) {
-    smr_units_spread(plan.units, (int)plan.n_ranks, smr_cli_count_threads());
-  }
+  plan.takes_any_ranks =
+      plan.job.experiment->is_rank_free && smr_job_get_common(plan.job.job)->ranks_per_unit < 0;
   SMR_TRY_DONE(add_costs(&plan));
   SMR_TRY_DONE(count_files(&plan));
   print_units(&plan);

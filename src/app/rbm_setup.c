@@ -258,9 +258,16 @@ void smr_rbm_plan(const void *config, const void *survey, int n_ranks, smr_unit_
   monitor.flops += monitor.spectrum_flops * n_ranks / (double)job->spectrum_every;
   monitor.slow_flops += monitor.exact_flops;
   slow_flops += shape.flops_per_image * (double)job->train.batch_rows;
-  *cost = (smr_unit_cost){.flops = flops * (double)n_steps + monitor.flops * points,
-                          .slow_flops = slow_flops * (double)n_steps + monitor.slow_flops * points,
-                          .memory_bytes = bytes + monitor.bytes,
-                          .shared_bytes = shape.shared_bytes,
-                          .n_shards = smr_train_count_shards(&job->train)};
+  const int64_t model = 4 * shape.n_pixels * job->rbm.n_hidden;
+  const int64_t chains = shape.n_pixels * job->train.batch_rows;
+  const int64_t history = 8 * (SMR_RBM_N_METRICS + 1 + job->monitor.n_singular_values);
+  *cost =
+      (smr_unit_cost){.flops = flops * (double)n_steps + monitor.flops * points,
+                      .slow_flops = slow_flops * (double)n_steps + monitor.slow_flops * points,
+                      .memory_bytes = bytes + monitor.bytes,
+                      .shared_bytes = shape.shared_bytes,
+                      /* The model, its samples, and two checkpoints with momentum. */
+                      .file_bytes = 5 * model + 2 * chains + 4 * shape.n_pixels * job->n_samples +
+                                    3 * history * (int64_t)points,
+                      .n_shards = smr_train_count_shards(&job->train)};
 }

@@ -17,6 +17,7 @@
 #include "simmer/base/integer.h"
 #include "simmer/base/log.h"
 #include "simmer/base/memory.h"
+#include "simmer/comm/gather.h"
 #include "simmer/store/folder.h"
 #include "stop.h"
 #include "version.h"
@@ -449,7 +450,32 @@ done:
   return status;
 }
 
+/* What the ranks took at most, beside what `plan` said. */
+static smr_status report_memory(const run_work *run) {
+  const smr_context *world = run->world;
+  int64_t *peaks = NULL, peak = smr_memory_get_peak(), most = 0;
+  SMR_TRY(smr_agree(world, smr_memory_alloc(world->size, sizeof *peaks, "peaks", &peaks)));
+  smr_gather_counts(world, 1, &peak, peaks);
+  for (int i = 0; i < world->size; ++i) {
+    most = smr_int_max(most, peaks[i]);
+  }
+  smr_memory_free(peaks);
+  char used[32], planned[32], shared[32];
+  smr_memory_format(most, used, sizeof used);
+  smr_memory_format(run->units->most_memory_bytes, planned, sizeof planned);
+  smr_memory_format(run->units->shared_bytes, shared, sizeof shared);
+  if (run->units->shared_bytes > 0) {
+    smr_log_info("memory: at most %s of a rank, libraries and shared data counted; planned %s a "
+                 "rank and %s shared by a node",
+                 used, planned, shared);
+  } else {
+    smr_log_detail("memory: at most %s of a rank, libraries counted; planned %s", used, planned);
+  }
+  return SMR_OK;
+}
+
 static smr_status finish(run_work *run) {
+  SMR_TRY(report_memory(run));
   smr_status status = run->world->rank == 0 ? collect(run) : SMR_OK;
   return smr_agree_root(run->world, 0, status);
 }
