@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench.h"
 #include "cli.h"
 #include "simmer/base/clock.h"
 #include "simmer/base/integer.h"
@@ -22,24 +23,11 @@
 
 enum { REPEATS = 5, N_LAMBDAS = 100 };
 
-typedef struct {
-  const char *name, *unit, *meaning;
-  double rate, limit, seconds;
-} bench_row;
-
-typedef struct {
-  const smr_context *world;
-  const smr_grid *grid;
-  const char *wanted;                          /* prefix of the names that are measured */
-  double dgemm_limit, sgemm_limit, copy_limit; /* per rank */
-  int is_json, n_printed;
-} bench_work;
-
-static int is_wanted(const bench_work *bench, const char *name) {
+int smr_bench_is_wanted(const bench_work *bench, const char *name) {
   return strncmp(name, bench->wanted, strlen(bench->wanted)) == 0;
 }
 
-static void print_row(bench_work *bench, const bench_row *row) {
+void smr_bench_print(bench_work *bench, const bench_row *row) {
   if (bench->world->rank != 0) {
     return;
   }
@@ -61,8 +49,7 @@ static void print_row(bench_work *bench, const bench_row *row) {
   bench->n_printed++;
 }
 
-/* Sum over ranks, as all ranks see it. */
-static double sum_of(const smr_context *world, double x) {
+double smr_bench_sum(const smr_context *world, double x) {
   double sum = x;
   smr_status status = smr_reduce_sum64(world, 1, 1, &x, &sum);
   return status == SMR_OK ? sum : (double)NAN;
@@ -72,13 +59,13 @@ static smr_status measure_limits(bench_work *bench) {
   double rate = 0;
   smr_barrier(bench->world);
   SMR_TRY(smr_agree(bench->world, smr_bench_gemm(0, 1024, 1024, 1024, 7, &rate)));
-  bench->sgemm_limit = sum_of(bench->world, rate);
+  bench->sgemm_limit = smr_bench_sum(bench->world, rate);
   smr_barrier(bench->world);
   SMR_TRY(smr_agree(bench->world, smr_bench_gemm(1, 1024, 1024, 1024, 7, &rate)));
-  bench->dgemm_limit = sum_of(bench->world, rate);
+  bench->dgemm_limit = smr_bench_sum(bench->world, rate);
   smr_barrier(bench->world);
   SMR_TRY(smr_agree(bench->world, smr_bench_copy((int64_t)256 << 20, 5, &rate)));
-  bench->copy_limit = sum_of(bench->world, rate);
+  bench->copy_limit = smr_bench_sum(bench->world, rate);
   return SMR_OK;
 }
 
@@ -99,7 +86,7 @@ static const gemm_case gemms[] = {
 static smr_status bench_gemms(bench_work *bench) {
   for (size_t i = 0; i < sizeof gemms / sizeof gemms[0]; ++i) {
     const gemm_case *g = &gemms[i];
-    if (!is_wanted(bench, g->name)) {
+    if (!smr_bench_is_wanted(bench, g->name)) {
       continue;
     }
     double rate = 0;
@@ -107,10 +94,11 @@ static smr_status bench_gemms(bench_work *bench) {
     smr_barrier(bench->world);
     SMR_TRY(
         smr_agree(bench->world, smr_bench_gemm(g->is_double, g->m, g->n, g->k, repeats, &rate)));
-    rate = sum_of(bench->world, rate);
-    print_row(bench, &(bench_row){g->name, "operation/s", g->meaning, rate,
-                                  g->is_double ? bench->dgemm_limit : bench->sgemm_limit,
-                                  2.0 * (double)(g->m * g->n * g->k) * bench->world->size / rate});
+    rate = smr_bench_sum(bench->world, rate);
+    smr_bench_print(bench,
+                    &(bench_row){g->name, "operation/s", g->meaning, rate,
+                                 g->is_double ? bench->dgemm_limit : bench->sgemm_limit,
+                                 2.0 * (double)(g->m * g->n * g->k) * bench->world->size / rate});
   }
   return SMR_OK;
 }
@@ -118,18 +106,18 @@ static smr_status bench_gemms(bench_work *bench) {
 static smr_status bench_allreduce(bench_work *bench) {
   const int64_t n = 1 << 20;
   double integer = 0, real = 0;
-  if (is_wanted(bench, "memory")) {
-    print_row(bench, &(bench_row){"memory", "byte/s", "copy, read + written", bench->copy_limit,
-                                  bench->copy_limit, 0});
+  if (smr_bench_is_wanted(bench, "memory")) {
+    smr_bench_print(bench, &(bench_row){"memory", "byte/s", "copy, read + written",
+                                        bench->copy_limit, bench->copy_limit, 0});
   }
-  if (!is_wanted(bench, "allreduce") || bench->world->size == 1) {
+  if (!smr_bench_is_wanted(bench, "allreduce") || bench->world->size == 1) {
     return SMR_OK;
   }
   SMR_TRY(smr_bench_allreduce(bench->world, n, 0, 25, &real));
   SMR_TRY(smr_bench_allreduce(bench->world, n, 1, 25, &integer));
-  print_row(bench,
-            &(bench_row){"allreduce_int32", "byte/s", "1 Mi int32, against the same in floats",
-                         4.0 * (double)n / integer, 4.0 * (double)n / real, integer});
+  smr_bench_print(bench, &(bench_row){"allreduce_int32", "byte/s",
+                                      "1 Mi int32, against the same in floats",
+                                      4.0 * (double)n / integer, 4.0 * (double)n / real, integer});
   return SMR_OK;
 }
 
@@ -250,8 +238,8 @@ static smr_status bench_path(bench_work *bench, const path_case *path) {
   SMR_TRY_DONE(time_path(bench, path->method, &data, path->repeats, &seconds));
   double flops = smr_qr_count_flops(data.n, data.p) +
                  smr_svd_count_flops(smr_int_min(data.n, data.p), data.p, N_LAMBDAS);
-  print_row(bench, &(bench_row){path->name, "operation/s", path->meaning, flops / seconds,
-                                bench->dgemm_limit, seconds});
+  smr_bench_print(bench, &(bench_row){path->name, "operation/s", path->meaning, flops / seconds,
+                                      bench->dgemm_limit, seconds});
 done:
   smr_memory_free(data.x);
   smr_memory_free(data.y);
@@ -261,7 +249,7 @@ done:
 static smr_status bench_paths(bench_work *bench) {
   for (size_t i = 0; i < sizeof paths / sizeof paths[0]; ++i) {
     int is_named = bench->wanted[0] != '\0';
-    if (is_wanted(bench, paths[i].name) && (is_named || !paths[i].is_reference)) {
+    if (smr_bench_is_wanted(bench, paths[i].name) && (is_named || !paths[i].is_reference)) {
       SMR_TRY(bench_path(bench, &paths[i]));
     }
   }
@@ -280,6 +268,7 @@ smr_status smr_command_bench(const smr_cli *cli, const smr_context *world) {
   SMR_TRY_DONE(bench_gemms(&bench));
   SMR_TRY_DONE(bench_allreduce(&bench));
   SMR_TRY_DONE(bench_paths(&bench));
+  SMR_TRY_DONE(smr_bench_training(&bench));
   if (world->rank == 0 && bench.n_printed > 0 && bench.is_json) {
     printf("\n]\n");
   }
@@ -288,7 +277,7 @@ smr_status smr_command_bench(const smr_cli *cli, const smr_context *world) {
   if (n_printed == 0) {
     status = smr_error_set(SMR_ERR_USAGE,
                            "no benchmark begins with '%s'; there are sgemm, dgemm, memory, "
-                           "allreduce, ridge_path and pdgesvd",
+                           "allreduce, ridge_path, pdgesvd and rbm",
                            bench.wanted);
   }
 done:
