@@ -60,6 +60,8 @@ static smr_status allocate_parameters(rbm_gradient *g) {
   SMR_TRY(smr_memory_alloc(v, sizeof(float), "gradient", &g->gradient_b));
   SMR_TRY(smr_memory_alloc(h, sizeof(float), "gradient", &g->gradient_c));
   SMR_TRY(smr_memory_alloc(v, sizeof(float), "gradient", &g->row_dots));
+  SMR_TRY(smr_memory_alloc(rbm_gradient_count_update_panels(v) * h, sizeof(float), "gradient",
+                           &g->column_dots));
   return smr_memory_alloc(v, sizeof(double), "gradient", &g->row_norms);
 }
 

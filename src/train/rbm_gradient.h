@@ -43,8 +43,9 @@ typedef struct {
   float *memory;   /* of slots and tiles */
   float *tile_memory;
   float *gradient_b, *gradient_c;
-  double *row_norms; /* [V] */
-  float *row_dots;   /* [V] */
+  double *row_norms;  /* [V] */
+  float *row_dots;    /* [V] */
+  float *column_dots; /* [update panels x H] */
 } rbm_gradient;
 
 /* What a gradient model of this shape starts from. */
@@ -60,6 +61,8 @@ typedef struct {
 smr_status rbm_gradient_create(const rbm_shape *shape, rbm_gradient **out) SMR_NODISCARD;
 void rbm_gradient_destroy(void *self);
 smr_gradient_model rbm_gradient_get_model(rbm_gradient *g);
+/* Panels of rows of W in the update. */
+int64_t rbm_gradient_count_update_panels(int64_t n_visible);
 rbm_tiles rbm_gradient_choose_tiles(int64_t n_visible, int64_t n_hidden);
 smr_rbm rbm_gradient_get_rbm(const rbm_gradient *g);
 
