@@ -4,6 +4,8 @@ add_library(simmer_flags INTERFACE)
 target_compile_options(simmer_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
   -Wdouble-promotion -Wcast-qual -Wundef -Wformat=2 -Wwrite-strings
+  # Wide vectors are passed between static functions only, where no ABI matters.
+  -Wno-psabi
   # Contracted or reordered arithmetic would make bits depend on the compiler's mood.
   -ffp-contract=off -fno-math-errno)
 target_compile_definitions(simmer_flags INTERFACE _GNU_SOURCE)
