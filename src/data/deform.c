@@ -114,22 +114,24 @@ void smr_deform_apply(const uint8_t x[SMR_DEFORM_PIXELS], float sign,
 }
 
 static void shift_up(uint8_t *x) {
-  for (int p = 0; p < D; p++) {
-    x[p] = p < D - S ? x[p + S] : 0;
-  }
+  uint8_t old[D];
+  memcpy(old, x, D);
+  memcpy(x, old + S, D - S);
+  memset(x + D - S, 0, S);
 }
 
 static void shift_down(uint8_t *x) {
-  for (int p = D - 1; p >= 0; p--) {
-    x[p] = p >= S ? x[p - S] : 0;
-  }
+  uint8_t old[D];
+  memcpy(old, x, D);
+  memcpy(x + S, old, D - S);
+  memset(x, 0, S);
 }
 
 /* Column 0 becomes 0, every other pixel takes the next one's value, even the next row's first. */
 static void shift_left(uint8_t *x) {
-  for (int p = 0; p < D - 1; p++) {
-    x[p] = x[p + 1];
-  }
+  uint8_t old[D];
+  memcpy(old, x, D);
+  memcpy(x, old + 1, D - 1);
   x[D - 1] = 0;
   for (int i = 0; i < S; i++) {
     x[i * S] = 0;
@@ -139,9 +141,9 @@ static void shift_left(uint8_t *x) {
 /* Column 1 becomes 0, every other pixel takes the one before it, even the last of the row before.
  */
 static void shift_right(uint8_t *x) {
-  for (int p = D - 1; p > 0; p--) {
-    x[p] = x[p - 1];
-  }
+  uint8_t old[D];
+  memcpy(old, x, D);
+  memcpy(x + 1, old, D - 1);
   x[0] = 0;
   for (int i = 0; i < S; i++) {
     x[i * S + 1] = 0;

@@ -3,9 +3,7 @@
 #include <string.h>
 
 #include "image_source.h"
-#include "simmer/base/integer.h"
-
-enum { LANES = 8 };
+#include "simmer/base/vector.h"
 
 static smr_status check_rows(const smr_images *images, smr_stream stream, int64_t n,
                              const int64_t *rows) {
@@ -44,20 +42,6 @@ static void to_threshold(int64_t n, const uint8_t *pixels, uint8_t flip, int32_t
   }
 }
 
-/* x[n] = 1 when u < x, else 0; u = 32 random bits a pixel, a function of (key, draw, row, pixel).
- */
-static void draw_row(smr_random_key key, uint64_t draw, int64_t row, int64_t n, float *x) {
-  for (int64_t first = 0; first < n; first += LANES) {
-    uint64_t words[LANES / 2];
-    const int64_t count = smr_int_min(LANES, n - first);
-    smr_random_bits(key, (uint64_t)row, draw, (uint64_t)(first / LANES), words);
-    for (int64_t j = 0; j < count; j++) {
-      const double u = (double)(uint32_t)(words[j / 2] >> 32 * (j % 2)) * 0x1p-32;
-      x[first + j] = u < (double)x[first + j] ? 1.0F : 0.0F;
-    }
-  }
-}
-
 static void convert_row(const smr_images *images, smr_stream stream, int64_t row, uint64_t draw,
                         const uint8_t *pixels, float *out) {
   const int64_t n = images->shape.n_pixels;
@@ -70,7 +54,7 @@ static void convert_row(const smr_images *images, smr_stream stream, int64_t row
   }
   to_levels(n, pixels, flip, out);
   if (!is_plain) {
-    draw_row(images->sample_keys[stream], draw, row, n, out);
+    smr_vector_bernoulli(images->sample_keys[stream], draw, row, 1, n, out, out);
   }
 }
 

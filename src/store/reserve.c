@@ -3,13 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "array_check.h"
-#include "h5.h"
-#include "memory_driver.h"
-#include "simmer/base/file.h"
+#include "hollow.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 
@@ -24,7 +20,9 @@ typedef struct {
   const char *path;
 } reserving;
 
-static smr_status find_offsets(const reserving *r, hid_t file) {
+/* Called by the maker of the file before HDF5 closes it. */
+static smr_status find_offsets(void *self, hid_t file) {
+  const reserving *r = self;
   for (int64_t i = 0; i < r->contents->n_arrays; i++) {
     const smr_array *array = &r->contents->arrays[i];
     int64_t n = 0;
@@ -41,39 +39,6 @@ static smr_status find_offsets(const reserving *r, hid_t file) {
     }
     r->offsets[i] = (int64_t)offset;
     r->sizes[i] = n * (int64_t)smr_h5_get_bytes(array->type);
-  }
-  return SMR_OK;
-}
-
-/* HDF5's part, into the file in memory. */
-static smr_status build(reserving *r) {
-  unsigned char head[SMR_SUPERBLOCK_BYTES] = {0};
-  smr_status status = SMR_OK;
-  int failure = 0;
-  hid_t creation = -1, access = -1, driver = -1, file = -1;
-  SMR_TRY_DONE(smr_h5_create_file_properties(&creation, &access));
-  SMR_TRY_DONE(smr_memory_driver_set(access, r->memory, &failure, &driver));
-  SMR_H5_TRY_DONE(file = H5Fcreate("simmer-reserved", H5F_ACC_TRUNC, creation, access),
-                  "cannot make a file in memory");
-  SMR_TRY_DONE(smr_h5_write(file, r->contents));
-  SMR_TRY_DONE(find_offsets(r, file));
-  const herr_t closed = H5Fclose(file);
-  file = -1;
-  SMR_H5_TRY_DONE(closed, "cannot close a file in memory");
-done:
-  smr_h5_drop(file);
-  smr_h5_drop(access);
-  smr_h5_drop(creation);
-  smr_memory_driver_close(driver);
-  if (failure != 0) {
-    SMR_FAIL(failure == ENOMEM ? SMR_ERR_MEMORY : SMR_ERR_FULL, "cannot prepare %s in memory: %s",
-             r->path, strerror(failure));
-  }
-  SMR_TRY(status);
-  r->bytes =
-      pread(r->memory, head, sizeof head, 0) == (ssize_t)sizeof head ? smr_seal_get_end(head) : -1;
-  if (r->bytes < 0) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "a file in memory wasn't closed well");
   }
   return SMR_OK;
 }
@@ -149,13 +114,10 @@ smr_status smr_arrays_reserve(const char *path, int64_t n_arrays, const smr_arra
   reserving r = {
       .contents = &contents, .offsets = offsets, .memory = -1, .target = -1, .path = path};
   smr_status status = SMR_OK;
-  smr_h5_start();
+  const smr_hollow_source source = {
+      .name = path, .contents = &contents, .finish = find_offsets, .self = &r};
   SMR_TRY_DONE(smr_memory_alloc(n_arrays, sizeof *r.sizes, "sizes of arrays", &r.sizes));
-  r.memory = memfd_create("simmer-reserved", MFD_CLOEXEC);
-  if (r.memory < 0) {
-    SMR_FAIL_DONE(SMR_ERR_MEMORY, "cannot make a file in memory: %s", strerror(errno));
-  }
-  SMR_TRY_DONE(build(&r));
+  SMR_TRY_DONE(smr_hollow_create(&source, &r.memory, &r.bytes));
   SMR_TRY_DONE(create_target(&r));
   SMR_TRY_DONE(copy_all(&r));
 done:
