@@ -1,47 +1,20 @@
 #!/usr/bin/env python3
 """The ridge path, the danger-zone grid and the cost of a sweep beside NumPy and scikit-learn, on the same cores in one run.
 
-usage: bench/ridge.py [--ranks 2] [--quick]     (bench/run makes the Python environment and calls this)
+usage: bench/run ridge [--ranks 2] [--quick]     (bench/run makes the Python environment and calls this)
 
 Each side does the whole job, its path of lambdas included. Medians of 5, taken in turn so that a drifting machine hits
 both. Prints a table of ratios with the targets beside them.
 """
 import argparse
-import json
 import os
 import re
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-SIMMER = ROOT / "build" / "bin" / "simmer"
-
-
-def simmer(args: list, ranks: int) -> str:
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-           "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_hwloc_base_binding_policy": "none", "OMPI_MCA_rmaps_base_oversubscribe": "1"}
-    done = subprocess.run(["mpirun", "-q", "-n", str(ranks), SIMMER, *map(str, args)], env=env, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"bench: error: simmer {' '.join(map(str, args))} ended with {done.returncode}: {done.stderr}")
-    return done.stdout + done.stderr
-
-
-def bench_seconds(name: str, ranks: int) -> dict[str, dict]:
-    return {row["name"]: row for row in json.loads(simmer(["bench", name, "--json"], ranks))}
-
-
-def python(code: str, threads: int) -> float:
-    """Seconds that `code` prints, in a fresh interpreter with a fixed number of BLAS threads."""
-    env = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"bench: error: {done.stderr}")
-    return float(done.stdout.split()[-1])
-
+from common import ROOT, add, bench_seconds, header, python, simmer
 
 NUMPY_PATH = """
 import time, numpy as np
@@ -90,14 +63,6 @@ data: {source: teacher, features: 1, noise: 0.5, test_instances: 1}
 ridge: {lambda: [1], intercept: false}
 sweep: {data.instances: [2, 3], replicate: {count: 50000}}
 """
-
-rows: list[tuple[str, str, str, float, float]] = []
-
-
-def add(what: str, ours: str, theirs: str, ratio: float, target: float) -> None:
-    rows.append((what, ours, theirs, ratio, target))
-    print(f"{what:58s} {ours:>22s} {theirs:>26s} {ratio:9.2f} {target:8.1f}  {'reached' if ratio >= target else 'SHORT'}", flush=True)
-
 
 def bench_paths(ranks: int, repeats: int) -> None:
     for n, p in ((2000, 1000), (20000, 500)):
@@ -151,7 +116,7 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, default=os.cpu_count())
     parser.add_argument("--quick", action="store_true", help="fewer repeats")
     options = parser.parse_args()
-    print(f"{'what':58s} {'simmer':>22s} {'other':>26s} {'ratio':>9s} {'target':>8s}")
+    header()
     bench_paths(options.ranks, 3 if options.quick else 5)
     bench_grid(options.ranks, options.quick)
     bench_sweep(options.ranks)

@@ -269,6 +269,7 @@ smr_status smr_command_bench(const smr_cli *cli, const smr_context *world) {
   SMR_TRY_DONE(bench_allreduce(&bench));
   SMR_TRY_DONE(bench_paths(&bench));
   SMR_TRY_DONE(smr_bench_training(&bench));
+  SMR_TRY_DONE(smr_bench_images(&bench));
   if (world->rank == 0 && bench.n_printed > 0 && bench.is_json) {
     printf("\n]\n");
   }
