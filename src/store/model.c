@@ -220,9 +220,8 @@ static smr_status read_size(smr_arrays *file, const char *name, int64_t *size) {
 smr_status smr_model_create(int64_t n_visible, int64_t n_hidden, int64_t n_samples,
                             smr_model *model) {
   smr_status status = SMR_OK;
-  *model = (smr_model){.n_visible = n_visible,
-                       .n_hidden = n_hidden,
-                       .n_samples = smr_int_max(n_samples, 0)};
+  *model = (smr_model){
+      .n_visible = n_visible, .n_hidden = n_hidden, .n_samples = smr_int_max(n_samples, 0)};
   for (size_t i = 0; i < N_PARTS; i++) {
     const part *p = &parts[i];
     int64_t n = 0;
