@@ -15,12 +15,12 @@ typedef struct {
   int64_t n_rows, n_pixels;
   float *values;  /* [n_rows x n_pixels] */
   int64_t *reads; /* [n_rows], or NULL: how often each row was read */
+  int is_redrawn; /* pixels are inverted in odd epochs */
 } fixture_data;
 
 static smr_status fixture_read(const void *self, int64_t n, const int64_t *rows, uint64_t draw,
                                float *out) {
   const fixture_data *data = self;
-  (void)draw;
   for (int64_t i = 0; i < n; i++) {
     if (data->reads != NULL) {
 #pragma omp atomic
@@ -28,6 +28,9 @@ static smr_status fixture_read(const void *self, int64_t n, const int64_t *rows,
     }
     memcpy(out + i * data->n_pixels, data->values + rows[i] * data->n_pixels,
            (size_t)data->n_pixels * sizeof *out);
+    for (int64_t p = 0; p < data->n_pixels && data->is_redrawn && draw % 2 == 1; p++) {
+      out[i * data->n_pixels + p] = 1 - out[i * data->n_pixels + p];
+    }
   }
   return SMR_OK;
 }

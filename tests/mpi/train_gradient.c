@@ -5,7 +5,8 @@
 #include "simmer/base/integer.h"
 #include "simmer/base/vector.h"
 
-enum { V_MAX = 8, H_MAX = 6, B_MAX = 48 };
+/* More hidden units than a tile of W has columns. */
+enum { V_MAX = 8, H_MAX = 1100, B_MAX = 48 };
 
 /* A model with what its optimizer keeps, in double. */
 typedef struct {
@@ -82,7 +83,7 @@ typedef struct {
 
 static void draw(const setting *s, const char *purpose, int64_t sweep, int64_t row, int64_t n,
                  double *x) {
-  uint32_t words[V_MAX];
+  uint32_t words[H_MAX];
   const smr_random_key key = {s->train->seed, smr_random_stream(purpose, 0, 0)};
   smr_vector_random_words(key, (uint64_t)s->step * 1048576 + (uint64_t)sweep, (uint64_t)row, n,
                           words);
@@ -105,6 +106,7 @@ static void run_row(const setting *s, plain *p, int64_t row, row_states *r) {
   double h[H_MAX];
   for (int64_t i = 0; i < p->v; i++) {
     r->v_data[i] = (double)s->data->values[index * p->v + i];
+    r->v_data[i] = s->data->is_redrawn && position / n % 2 == 1 ? 1 - r->v_data[i] : r->v_data[i];
   }
   get_hidden(p, r->v_data, r->h_data);
   get_hidden(p, is_persistent ? p->chains[row] : r->v_data, h);
@@ -213,6 +215,7 @@ static void check_steps(const smr_train_config *train, const smr_rbm_config *rbm
   plain got = {.v = 7, .h = rbm->n_hidden};
   smr_trainer *trainer = NULL;
   fixture_fill(&data, 30, 7, is_grey);
+  data.is_redrawn = 1;
   const smr_train_rows rows = fixture_rows(&data);
   assert_ok(smr_trainer_create_on(test_world, train, rbm, &rows, NULL, &trainer));
   for (int64_t t = 0; t < 5; t++) {
@@ -288,6 +291,15 @@ static void test_k_schedule(void **state) {
   smr_rbm_config rbm = fixture_rbm(5);
   rbm.gibbs_steps = 1;
   rbm.gibbs_steps_final = 10;
+  check_steps(&train, &rbm, 0);
+}
+
+static void test_wide(void **state) {
+  (void)state;
+  const smr_train_config train = fixture_config(24, 10);
+  smr_rbm_config rbm = fixture_rbm(H_MAX);
+  rbm.weight_scale = 0.05;
+  rbm.is_centred = true;
   check_steps(&train, &rbm, 0);
 }
 
@@ -500,5 +512,6 @@ static void test_centring(void **state) {
 }
 
 MPI_TEST_MAIN(cmocka_unit_test(test_phases), cmocka_unit_test(test_optimizer),
-              cmocka_unit_test(test_k_schedule), cmocka_unit_test(test_exact_gradient),
-              cmocka_unit_test(test_equilibrium), cmocka_unit_test(test_centring))
+              cmocka_unit_test(test_k_schedule), cmocka_unit_test(test_wide),
+              cmocka_unit_test(test_exact_gradient), cmocka_unit_test(test_equilibrium),
+              cmocka_unit_test(test_centring))

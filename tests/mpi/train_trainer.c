@@ -408,6 +408,45 @@ static void test_draw(void **state) {
   check_draw(&shapes[5], 3);
 }
 
+/* Images of the data layer, drawn anew each epoch. */
+static void test_images(void **state) {
+  (void)state;
+  const smr_image_config source = {.source = SMR_IMAGES_BARS,
+                                   .file = "",
+                                   .labels = "",
+                                   .test_file = "",
+                                   .test_labels = "",
+                                   .x_name = "",
+                                   .y_name = "",
+                                   .mnist_folder = "",
+                                   .fields = "",
+                                   .tangents = "",
+                                   .count = -1,
+                                   .test_count = -1,
+                                   .side = 4,
+                                   .seed = 1};
+  smr_context *const contexts[] = {alone, test_world};
+  smr_images *images[2] = {NULL, NULL};
+  smr_trainer *trainers[2] = {NULL, NULL};
+  const smr_train_config config = fixture_config(20, 4);
+  smr_rbm_config rbm = fixture_rbm(6);
+  rbm.is_centred = true;
+  for (int i = 0; i < 2; i++) {
+    assert_ok(smr_images_open(contexts[i], &source, "", &images[i]));
+    assert_ok(smr_trainer_create(contexts[i], &config, &rbm, images[i], NULL, &trainers[i]));
+    const float *mu = NULL, *lambda = NULL;
+    smr_trainer_get_offsets(trainers[i], &mu, &lambda);
+    assert_close((double)mu[5], 0.5, 1e-6, 0); /* every pattern's complement is one, too */
+    run(trainers[i], 5);
+    assert_close(smr_trainer_get_epoch(trainers[i]), 100.0 / 30, 1e-15, 0);
+  }
+  assert_same_state(trainers[1], trainers[0]);
+  for (int i = 0; i < 2; i++) {
+    smr_trainer_destroy(&trainers[i]);
+    smr_images_close(&images[i]);
+  }
+}
+
 static void test_mistakes(void **state) {
   (void)state;
   fixture_data data;
@@ -447,4 +486,5 @@ MPI_TEST_MAIN(cmocka_unit_test_setup(test_same_bits, start_alone), cmocka_unit_t
               cmocka_unit_test(test_getters), cmocka_unit_test(test_start_from_model),
               cmocka_unit_test(test_divergence), cmocka_unit_test(test_bad_row),
               cmocka_unit_test(test_fault_on_one_rank), cmocka_unit_test(test_replicas_differ),
-              cmocka_unit_test(test_draw), cmocka_unit_test_teardown(test_mistakes, end_alone))
+              cmocka_unit_test(test_draw), cmocka_unit_test(test_images),
+              cmocka_unit_test_teardown(test_mistakes, end_alone))
