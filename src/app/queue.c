@@ -391,6 +391,10 @@ smr_status smr_queue_put(smr_queue *queue, int64_t cell, smr_status result, cons
     bool is_marked = queue->is_marking || is_suspect(queue, cell);
     return is_marked ? smr_journal_mark_retry(queue->journal, units->hashes[cell]) : SMR_OK;
   }
+  if (result == SMR_ERR_FULL || result == SMR_ERR_IO) {
+    /* The machine's failure, not the unit's: the run ends, and the unit stays to be done. */
+    return result;
+  }
   double measured = seconds / units->seconds[cell];
   queue->ratio = queue->ratio > 0 ? 0.8 * queue->ratio + 0.2 * measured : measured;
   if (result != SMR_OK) {

@@ -36,7 +36,7 @@ void smr_queue_destroy(smr_queue **queue);
  * been flushed then. */
 smr_status smr_queue_next(smr_queue *queue, smr_queue_action *action, int64_t *cell) SMR_NODISCARD;
 /* The end of the cell that was given: SMR_OK with its record, SMR_STOPPED (dropped), or a failure
- * with its message. */
+ * with its message, which is recorded; but one of reading or writing files comes back as it is. */
 smr_status smr_queue_put(smr_queue *queue, int64_t cell, smr_status result, const double *record,
                          double seconds) SMR_NODISCARD;
 /* The unit that runs has a new checkpoint: earlier starts are not held against it. */

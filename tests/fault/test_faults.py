@@ -25,12 +25,13 @@ name: faults
 experiment: rbm
 data: {source: digits, count: 400, test_count: 50, holdout: 0.2}
 rbm: {hidden: 9, negative_phase: pcd}
-train: {batch: 64, steps: 8, learning_rate: 0.05}
-monitor: {rows: 50, period: 4, samples: 3, sample_sweeps: 2}
+train: {batch: 64, steps: 200, learning_rate: 0.05}
+monitor: {rows: 50, period: 100, samples: 3, sample_sweeps: 2}
 checkpoint: {period: 0}
 sweep: {replicate: {count: 2}}
 run: {ranks_per_unit: 3, flush_interval: 0}
 """
+PARALLEL = RBM.replace("checkpoint: {", "checkpoint: {mode: parallel, ")
 SHARED = TEACHER.replace("run: {", "run: {ranks_per_unit: 2, ")
 
 
@@ -65,9 +66,9 @@ def inject(where: Path, name: str, whole: Path, site: str) -> int:
 with folder() as name:
     where = Path(name)
     (where / "data.csv").write_text("".join(",".join(str((i * k * k + k) % 11 / 3) for k in range(1, 11)) + "\n" for i in range(20)))
-    jobs = {"teacher": TEACHER, "table": TABLE, "shared": SHARED, "rbm": RBM}
-    layers = {"table": ("linalg", "comm", "data", "memory"), "shared": ("linalg", "comm", "data", "memory"),
-              "rbm": ("comm", "data", "memory", "file", "store", "energy", "sample", "train")}
+    jobs = {"teacher": TEACHER, "table": TABLE, "shared": SHARED, "rbm": RBM, "parallel": PARALLEL}
+    parts = {"table": ("linalg", "comm", "data", "memory"), "shared": ("linalg", "comm", "data", "memory"),
+             "rbm": ("comm", "memory", "file", "arrays", "images", "checkpoint", "train"), "parallel": ("checkpoint",)}
     wholes = {}
     for job, text in jobs.items():
         (where / f"{job}.yaml").write_text(text)
@@ -76,6 +77,6 @@ with folder() as name:
         wholes[job] = where / job / "results.h5"
     for site in sys.argv[1:] or find_sites():
         struck = {job: inject(where, job, wholes[job], site) for job in jobs
-                  if job == "teacher" or site.split(".")[0] in layers[job]}
+                  if job == "teacher" or site.split(".")[0] in parts[job]}
         print(f"{site:24s} ended a run {sum(struck.values())} times", flush=True)
 finish()
