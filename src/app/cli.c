@@ -326,6 +326,11 @@ static int environment_number(const char *name) {
   return text != NULL && isdigit((unsigned char)text[0]) ? atoi(text) : 0;
 }
 
+/* Before MPI is up: the launcher's rank 0, or a process that no launcher started. */
+static int is_first_task(void) {
+  return environment_number("OMPI_COMM_WORLD_RANK") == 0 && environment_number("PMIX_RANK") == 0;
+}
+
 /* One rank of one, while a launcher started several tasks: they would all do the same work over
  * each other. */
 static smr_status check_launch(const smr_context *world) {
@@ -374,14 +379,15 @@ int smr_app_run(int argc, char **argv) {
   }
   const cli_command *command =
       find_command(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
+  const int is_first = is_first_task();
   if (command == NULL) {
-    return finish(unknown_command(argv[1]), 1);
+    return finish(unknown_command(argv[1]), is_first);
   }
   smr_cli cli = {.command = command->name, .time_limit_s = -1, .n_ranks = 0};
   int is_help = 0;
   smr_status status = parse_options(command, argc - 1, argv + 1, &cli, &is_help);
   if (status != SMR_OK) {
-    return finish(status, 1);
+    return finish(status, is_first);
   }
   if (is_help) {
     printf("usage: simmer %s %s\n\n%s\n", command->name, command->usage, command->summary);
@@ -390,7 +396,7 @@ int smr_app_run(int argc, char **argv) {
   omp_set_num_threads(smr_cli_count_threads());
   const char *warning = NULL;
   smr_linalg_start(&warning);
-  if (warning != NULL && command->needs_mpi && environment_number("OMPI_COMM_WORLD_RANK") == 0) {
+  if (warning != NULL && command->needs_mpi && is_first) {
     smr_log_warning("%s", warning);
   }
   if (command->needs_mpi) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli.h"
 #include "rbm.h"
@@ -45,8 +46,18 @@ static smr_status configure(const smr_cli *cli, int is_speaking, int64_t end, sm
   snprintf(text, sizeof text, "name: data\nexperiment: rbm\nrbm: {hidden: 1}\ndata: {source: %s}\n",
            cli->argument[0]);
   SMR_TRY(smr_cli_parse_job(cli, text, is_speaking, job));
+  if (smr_job_count_cells(job->job) > 1) {
+    SMR_FAIL(SMR_ERR_USAGE, "data: one set of images at a time; a sweep can't be written");
+  }
   smr_job_configure(job->job, 0, &common, config);
   *config = smr_rbm_configure(&common, config);
+  if (strcmp(generators[config->data.source == SMR_IMAGES_INFIMNIST ? 1
+                        : config->data.source == SMR_IMAGES_ISING   ? 2
+                        : config->data.source == SMR_IMAGES_BARS    ? 3
+                                                                    : 0],
+             cli->argument[0]) != 0) {
+    SMR_FAIL(SMR_ERR_USAGE, "data: the kind of images is named once, not by data.source, too");
+  }
   config->data.holdout = 0;
   if (config->data.source == SMR_IMAGES_ISING) {
     config->data.count = end;
@@ -59,6 +70,10 @@ static smr_status check(const smr_cli *cli, int64_t *first, int64_t *count) {
   SMR_TRY(check_kind(cli->argument[0]));
   if (cli->output == NULL) {
     SMR_FAIL(SMR_ERR_USAGE, "data: -o FILE is missing: the file to write");
+  }
+  struct stat found;
+  if (stat(cli->output, &found) == 0 && !S_ISREG(found.st_mode)) {
+    SMR_FAIL(SMR_ERR_USAGE, "data: %s is there and is no regular file", cli->output);
   }
   return parse_range(cli->range, first, count);
 }

@@ -32,7 +32,8 @@ typedef struct smr_services {
    * for a checkpoint. Collective in the group. */
   int (*should_stop)(struct smr_services *services);
   /* Called by all ranks of the group when a checkpoint is safely on disk, with the seconds it took:
-   * the unit has made progress, and a later death is no longer held against it. */
+   * the unit has made progress, and a later death is no longer held against it. SMR_STOPPED: the
+   * unit is in other hands by now, and ends here. */
   smr_status (*note_checkpoint)(struct smr_services *services, double seconds) SMR_NODISCARD;
   /* Tells the progress line how far the unit is, 0 to 1, and a short text. Group's rank 0, cheap.
    */
@@ -74,6 +75,8 @@ typedef struct {
   /* Results don't depend on how many ranks share a unit: that number is no part of its identity,
    * and `auto` takes what the run offers. */
   bool is_rank_free;
+  /* Files that a finished unit has in its folder, NULL-terminated; NULL = none. */
+  const char *const *unit_files;
   /* Units write checkpoints: one may be started though it can't be finished in time. */
   bool has_checkpoints;
   /* Bytes of what `check` finds out about the data: plain bytes without pointers, zeros when nobody

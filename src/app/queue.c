@@ -31,6 +31,7 @@ struct smr_queue {
   bool is_late;       /* some unit was left out because it can't be finished in time */
   int64_t n_complete; /* blocks complete but not yet flushed */
   int64_t n_done, n_failed;
+  bool is_lost;    /* the current block was taken over while we stood still */
   bool is_cleared; /* the running unit's start mark is void: it has a new checkpoint */
   double last_flush_s, idle_s, nap_s;
   double ratio; /* measured over predicted seconds, smoothed; 0 before the first */
@@ -369,6 +370,14 @@ smr_status smr_queue_next(smr_queue *queue, smr_queue_action *action, int64_t *c
 
 smr_status smr_queue_note_checkpoint(smr_queue *queue, int64_t cell) {
   bool is_marked = queue->is_marking || is_suspect(queue, cell);
+  int is_lost = 0;
+  SMR_TRY(smr_claims_check_lost(queue->claims, get_block(queue, queue->current)->name, &is_lost));
+  if (is_lost) {
+    smr_log_warning("this process stood still for so long that another one took over its work: it "
+                    "steps back");
+    queue->is_lost = true;
+    return SMR_STOPPED;
+  }
   if (!is_marked || queue->is_cleared) {
     return SMR_OK;
   }
@@ -386,6 +395,12 @@ void smr_queue_note_progress(smr_queue *queue, double share, const char *text) {
 smr_status smr_queue_put(smr_queue *queue, int64_t cell, smr_status result, const double *record,
                          double seconds) {
   smr_units *units = queue->config.units;
+  if (result == SMR_STOPPED && queue->is_lost) {
+    queue->is_lost = false;
+    queue->states[queue->current] = BLOCK_OPEN;
+    queue->current = -1;
+    return leave_alone(queue);
+  }
   if (result == SMR_STOPPED) {
     /* It was asked to stop, and that is no death: its start mark must not count as one. */
     bool is_marked = queue->is_marking || is_suspect(queue, cell);

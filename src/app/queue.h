@@ -39,7 +39,8 @@ smr_status smr_queue_next(smr_queue *queue, smr_queue_action *action, int64_t *c
  * with its message, which is recorded; but one of reading or writing files comes back as it is. */
 smr_status smr_queue_put(smr_queue *queue, int64_t cell, smr_status result, const double *record,
                          double seconds) SMR_NODISCARD;
-/* The unit that runs has a new checkpoint: earlier starts are not held against it. */
+/* The unit that runs has a new checkpoint: earlier starts are not held against it. SMR_STOPPED when
+ * its block has been taken over by others. */
 smr_status smr_queue_note_checkpoint(smr_queue *queue, int64_t cell) SMR_NODISCARD;
 /* How far the unit that runs is (0 to 1), for those who watch. */
 void smr_queue_note_progress(smr_queue *queue, double share, const char *text);

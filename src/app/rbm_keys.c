@@ -26,7 +26,8 @@ static const smr_key keys[] = {
     {"data.test_labels", SMR_KEY_STRING, 0, AT(data.test_labels), 0, 0, "", "\"\"", NULL,
      "idx: file of the test labels."},
     {"data.x", SMR_KEY_STRING, 0, AT(data.x_name), 0, 0, "", "images", NULL,
-     "hdf5: dataset of the images, [rows, pixels] or [rows, height, width], 0..255 or 0..1."},
+     "hdf5: dataset of the images, [rows, pixels] or [rows, height, width]; bytes 0..255, or reals "
+     "0..1."},
     {"data.y", SMR_KEY_STRING, 0, AT(data.y_name), 0, 0, "", "\"\"", NULL,
      "hdf5: dataset of the labels."},
     {"data.mnist", SMR_KEY_STRING, 0, AT(data.mnist_folder), 0, 0, "", "mnist", NULL,
@@ -36,15 +37,15 @@ static const smr_key keys[] = {
     {"data.tangents", SMR_KEY_STRING, 0, AT(data.tangents), 0, 0, "", "\"\"", NULL,
      "infimnist: the original generator's file of tangent vectors; empty for simmer's own."},
     {"data.first", SMR_KEY_INT, 0, AT(data.first), 0, 1e15, "", "10000", NULL,
-     "digits, infimnist: index of the first training image; 0 to 9999 are the test images."},
+     "digits, infimnist: index of the first training image."},
     {"data.count", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(data.count), 1, 1e15, "rows", "auto", NULL,
      "Training and held-out rows; auto is 60000 for generators and all there are for files."},
     {"data.test_count", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(data.test_count), 0, 1e12, "rows", "auto",
      NULL, "Test rows; auto is 10000 for digits, a sixth of data.count for Ising, else all."},
-    {"data.side", SMR_KEY_INT, 0, AT(data.side), 1, 4096, "units", "4", NULL,
-     "ising: L of the L x L lattice; bars-and-stripes: rows and columns."},
-    {"data.coupling", SMR_KEY_REAL, 0, AT(data.coupling), -INFINITY, INFINITY, "",
-     "0.4406867935097715", NULL, "ising: K = J/kT; the default is the critical coupling."},
+    {"data.side", SMR_KEY_INT, 0, AT(data.side), 1, 1024, "units", "4", NULL,
+     "ising: L of the L x L lattice, 2 at least; bars-and-stripes: rows and columns, 32 at most."},
+    {"data.coupling", SMR_KEY_REAL, 0, AT(data.coupling), 0, INFINITY, "", "0.4406867935097715",
+     NULL, "ising: K = J/kT; the default is the critical coupling."},
     {"data.sweeps", SMR_KEY_INT, 0, AT(data.sweeps), 1, 1e9, "sweeps", "200", NULL,
      "ising: Swendsen-Wang sweeps of every row, from a random start."},
     {"data.binarize", SMR_KEY_CHOICE, 0, AT(data.binarize), 0, 0, "", "sample", binarizations,
@@ -132,9 +133,9 @@ static const smr_key keys[] = {
      "Exact ln Z and likelihood where the smaller side has at most monitor.exact_units units."},
     {"monitor.exact_units", SMR_KEY_INT, 0, AT(monitor.exact_units), 0, 28, "units", "20", NULL,
      "Most units that are enumerated at every monitoring point."},
-    {"monitor.samples", SMR_KEY_INT, 0, AT(n_samples), 0, 1e6, "", "100", NULL,
+    {"monitor.samples", SMR_KEY_INT, 0, AT(n_samples), 0, 1e5, "", "100", NULL,
      "Fantasy particles kept in model.h5."},
-    {"monitor.sample_sweeps", SMR_KEY_INT, 0, AT(sample_sweeps), 0, 1e9, "sweeps", "200", NULL,
+    {"monitor.sample_sweeps", SMR_KEY_INT, 0, AT(sample_sweeps), 0, 1e5, "sweeps", "200", NULL,
      "Gibbs sweeps before they are taken."},
     {"checkpoint.period", SMR_KEY_DURATION, SMR_KEY_RUN, AT(checkpoint_period_s), 0, 1e9, "s",
      "600", NULL, "Time between two checkpoints of a unit."},
@@ -148,6 +149,8 @@ const smr_key_table smr_rbm_keys = {keys, sizeof keys / sizeof keys[0], sizeof(s
 static const char *const output_names[] = {SMR_RBM_METRICS(NAME) NULL};
 #undef NAME
 
+static const char *const unit_files[] = {"metrics.h5", "model.h5", NULL};
+
 const smr_experiment smr_experiment_rbm = {
     .name = "rbm",
     .title = "Restricted Boltzmann machine",
@@ -156,6 +159,7 @@ const smr_experiment smr_experiment_rbm = {
     .output_names = output_names,
     .is_rank_free = true,
     .has_checkpoints = true,
+    .unit_files = unit_files,
     .survey_bytes = sizeof(smr_rbm_survey),
     .describe = smr_rbm_describe,
     .check = smr_rbm_check,

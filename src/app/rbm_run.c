@@ -205,8 +205,8 @@ static smr_status explain(const training *t, smr_status status) {
   const int64_t n = smr_metrics_count(t->metrics);
   SMR_FAIL(status,
            "%s; %" PRId64
-           " monitoring points and the last checkpoint are kept in %s; try a smaller "
-           "train.learning_rate, or a train.gradient_limit",
+           " monitoring points, and the last checkpoint if there was one, are kept in %s; try a "
+           "smaller train.learning_rate, or a train.gradient_limit",
            message, n, t->unit->services->folder);
 }
 
@@ -226,10 +226,11 @@ static smr_status train(training *t) {
     SMR_TRY(smr_trainer_step(t->trainer));
     const int64_t step = smr_trainer_get_step(t->trainer);
     const bool is_last = step == n_steps;
-    if (step % t->period == 0 || is_last) {
+    const bool is_observed = step % t->period == 0 || is_last;
+    if (is_observed) {
       SMR_TRY(observe(t, is_last));
     }
-    if (step % patience == 0 && !is_last) {
+    if ((is_observed || step % patience == 0) && !is_last) {
       SMR_TRY(check_stop(t));
     }
   }

@@ -146,6 +146,9 @@ static const char *file_key(const smr_image_config *config) {
     return "data.file";
   case SMR_IMAGES_INFIMNIST:
     return "data.mnist";
+  case SMR_IMAGES_ISING:
+  case SMR_IMAGES_BARS:
+    return "data.side";
   default:
     return "data.source";
   }
@@ -256,15 +259,18 @@ void smr_rbm_plan(const void *config, const void *survey, int n_ranks, smr_unit_
   smr_monitor_count_cost(&job->monitor, &shape, job->rbm.n_hidden, n_ranks, omp_get_max_threads(),
                          &monitor);
   monitor.flops += monitor.spectrum_flops * n_ranks / (double)job->spectrum_every;
-  monitor.slow_flops += monitor.exact_flops;
+  monitor.flops += monitor.exact_flops;
+  const int64_t drawn = job->n_samples * (shape.n_pixels + job->rbm.n_hidden);
+  const double draw_flops = 4.0 * (double)(job->n_samples * job->sample_sweeps) *
+                            (double)shape.n_pixels * (double)job->rbm.n_hidden;
   slow_flops += shape.flops_per_image * (double)job->train.batch_rows;
   const int64_t model = 4 * shape.n_pixels * job->rbm.n_hidden;
   const int64_t chains = shape.n_pixels * job->train.batch_rows;
   const int64_t history = 8 * (SMR_RBM_N_METRICS + 1 + job->monitor.n_singular_values);
   *cost =
-      (smr_unit_cost){.flops = flops * (double)n_steps + monitor.flops * points,
+      (smr_unit_cost){.flops = flops * (double)n_steps + monitor.flops * points + draw_flops,
                       .slow_flops = slow_flops * (double)n_steps + monitor.slow_flops * points,
-                      .memory_bytes = bytes + monitor.bytes,
+                      .memory_bytes = bytes + monitor.bytes + 12 * drawn,
                       .shared_bytes = shape.shared_bytes,
                       /* The model, its samples, and two checkpoints with momentum. */
                       .file_bytes = 5 * model + 2 * chains + 4 * shape.n_pixels * job->n_samples +

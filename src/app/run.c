@@ -36,7 +36,8 @@ typedef struct {
   int64_t memory_bytes; /* a rank's share */
   double start_s, deadline_s;
   int64_t n_done_before;
-  int is_stopped; /* some group stopped before the end */
+  int is_stopped;  /* some group stopped before the end */
+  int has_started; /* some group ran a unit */
   double idle_s;
 } run_work;
 
@@ -187,6 +188,43 @@ done:
   return status;
 }
 
+static bool has_files(const run_work *run, int64_t cell) {
+  char hash[SMR_HASH_TEXT_BYTES], path[SMR_PATH_BYTES];
+  smr_hash_format(run->units->hashes[cell], hash);
+  for (const char *const *name = run->job.experiment->unit_files; *name != NULL; ++name) {
+    int length = snprintf(path, sizeof path, "%s/units/%s/%s", run->job.folder, hash, *name);
+    if (length < 0 || length >= (int)sizeof path || smr_file_get_size(path) <= 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* Finished units whose own files are gone are done again. A link to a unit's file at the top of the
+ * folder is for jobs of one unit. */
+static smr_status check_unit_files(const run_work *run) {
+  int64_t n_lost = 0;
+  if (run->job.experiment->unit_files == NULL) {
+    return SMR_OK;
+  }
+  for (const char *const *name = run->job.experiment->unit_files;
+       run->units->n_ordered > 1 && *name != NULL; ++name) {
+    SMR_TRY(smr_folder_link_unit(run->job.folder, NULL, *name));
+  }
+  for (int64_t cell = 0; cell < run->units->n_cells; ++cell) {
+    if (run->units->status[cell] == SMR_UNIT_DONE && !has_files(run, cell)) {
+      run->units->status[cell] = SMR_UNIT_PENDING;
+      ++n_lost;
+    }
+  }
+  if (n_lost > 0) {
+    smr_log_warning("%" PRId64
+                    " finished unit%s in %s/units lost files; they will be computed again",
+                    n_lost, n_lost == 1 ? "" : "s", run->job.folder);
+  }
+  return SMR_OK;
+}
+
 /* Opens the folder and finds what is finished in it; on rank 0. */
 static smr_status load_folder(run_work *run) {
   const char *folder = run->job.folder;
@@ -199,6 +237,7 @@ static smr_status load_folder(run_work *run) {
   SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));
   smr_units_load(run->units, ledger);
   smr_units_retry(run->units, ledger, smr_job_get_common(run->job.job)->retries);
+  SMR_TRY_DONE(check_unit_files(run));
   for (int64_t cell = 0; cell < run->units->n_cells; ++cell) {
     const smr_ledger_entry *entry = smr_ledger_find(ledger, run->units->hashes[cell]);
     if (entry != NULL && run->units->status[cell] == SMR_UNIT_PENDING) {
@@ -305,6 +344,7 @@ static smr_status run_unit(group_work *work, int64_t cell, double *seconds) {
   double start = smr_clock_monotonic_s();
   smr_error_clear();
   work->cell = cell;
+  work->run->has_started = 1;
   smr_status status = smr_agree(work->group, describe_unit(work, &services, &provenance));
   if (status == SMR_OK) {
     status = run->job.experiment->run_unit(&unit);
@@ -389,6 +429,7 @@ done:
   smr_context_destroy(&work.group);
   status = smr_agree(run->world, status);
   run->is_stopped = smr_any(run->world, run->is_stopped);
+  run->has_started = smr_any(run->world, run->has_started);
   return status;
 }
 
@@ -418,7 +459,8 @@ static smr_status conclude(const run_work *run, const smr_collect_counts *counts
                         : isfinite(run->deadline_s) ? "time is up"
                                                     : "the folder changed during the run";
     if (smr_stop_get_signal() == 0 && isfinite(run->deadline_s) &&
-        counts->n_done <= run->n_done_before && !run->job.experiment->has_checkpoints) {
+        counts->n_done <= run->n_done_before &&
+        !(run->job.experiment->has_checkpoints && run->has_started)) {
       SMR_FAIL(SMR_ERR_LIMIT,
                "none of the %" PRId64 " units that are left can be finished within the time limit; "
                "give it more time",

@@ -66,6 +66,13 @@ static smr_status set_names(writing *w, const char *path) {
     SMR_TRY(smr_file_join(labels->path, "", path));
   } else if (has_labels) {
     SMR_TRY(name_labels(path, labels->path));
+  } else if (!w->is_hdf5) {
+    char stale[SMR_PATH_BYTES];
+    SMR_TRY(name_labels(path, stale));
+    if (smr_file_exists(stale)) {
+      SMR_FAIL(SMR_ERR_INPUT,
+               "%s holds labels of other images, and these have none: remove it first", stale);
+    }
   }
   smr_file_make_unique(unique);
   for (int k = 0; k < 2; k++) {

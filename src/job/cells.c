@@ -118,7 +118,7 @@ int smr_job_is_excluded(const smr_job *job, int64_t cell) {
 
 const char *smr_job_describe(const smr_job *job, int64_t cell, char *buffer, size_t buffer_bytes) {
   size_t used = 0;
-  snprintf(buffer, buffer_bytes, "%s", job->n_outer == 0 ? "the only unit" : "");
+  snprintf(buffer, buffer_bytes, "%s", job->n_outer == 0 ? "1 of 1" : "");
   for (int64_t i = 0; i < job->n_outer && used + 1 < buffer_bytes; i++) {
     const smr_axis *axis = &job->axes[i];
     int64_t index = cell / job->strides[axis->dimension] % axis->n;

@@ -88,8 +88,9 @@ smr_status smr_checkpoint_list(const char *folder, int64_t **steps, int64_t *n) 
 /* The same on all ranks, from rank 0. Collective. */
 smr_status smr_checkpoint_list_all(const smr_context *context, const char *folder, int64_t **steps,
                                    int64_t *n) SMR_NODISCARD;
-/* Removes temporary files that dead runs have left. Local. */
-void smr_checkpoint_sweep(const char *folder);
+/* Removes temporary files that dead runs have left: those ten minutes older than the file `fresh`,
+ * by the file system's own clock. Local. */
+void smr_checkpoint_sweep(const char *folder, const char *fresh);
 /* Renames a damaged checkpoint to *.damaged after a warning with the message of the last failure.
  * Collective. */
 void smr_checkpoint_set_aside(const smr_context *context, const char *path);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "checkpoint_file.h"
@@ -13,6 +14,8 @@
 #include "simmer/base/memory.h"
 
 enum { STEP_DIGITS = 12, NAME_LENGTH = 5 + STEP_DIGITS + 3 };
+/* A younger temporary file may belong to somebody who lives. */
+static const int64_t old_temporary_s = 600;
 static const int64_t largest_step = INT64_C(999999999999);
 
 smr_status smr_checkpoint_make_path(const char *folder, int64_t step, char path[SMR_PATH_BYTES]) {
@@ -119,14 +122,22 @@ done:
   return status;
 }
 
-void smr_checkpoint_sweep(const char *folder) {
+/* When a file was last written, by the file system's clock; 0 if it is gone. */
+static int64_t get_time(const char *path) {
+  struct stat found;
+  return lstat(path, &found) == 0 ? (int64_t)found.st_mtime : 0;
+}
+
+void smr_checkpoint_sweep(const char *folder, const char *fresh) {
   char path[SMR_PATH_BYTES];
+  const int64_t now = get_time(fresh);
   DIR *files = opendir(folder);
   if (files == NULL) {
     return;
   }
   for (const struct dirent *file = readdir(files); file != NULL; file = readdir(files)) {
-    if (is_temporary(file->d_name) && smr_file_join(path, folder, file->d_name) == SMR_OK) {
+    if (is_temporary(file->d_name) && smr_file_join(path, folder, file->d_name) == SMR_OK &&
+        now - get_time(path) > old_temporary_s) {
       unlink(path);
     }
   }

@@ -233,7 +233,6 @@ done:
 
 static smr_status prepare_folder(const smr_checkpoint_target *target) {
   SMR_TRY(smr_file_make_folder(target->folder));
-  smr_checkpoint_sweep(target->folder);
   return SMR_OK;
 }
 
@@ -255,6 +254,9 @@ smr_status smr_checkpoint_write(const smr_context *context, const char *folder,
   smr_broadcast(context, 0, &is_parallel, sizeof is_parallel);
   SMR_TRY(is_parallel ? smr_checkpoint_write_parallel(context, state, &target)
                       : write_serial(context, state, &target));
+  if (context->rank == 0) {
+    smr_checkpoint_sweep(folder, path);
+  }
   if (prune(context, &target) != SMR_OK) {
     /* The new one is safe; the old ones take room. */
     smr_checkpoint_warn(context, smr_error_message());

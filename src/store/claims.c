@@ -76,10 +76,14 @@ void smr_claims_close(smr_claims **claims) {
   if (closing == NULL) {
     return;
   }
+  /* A failure here is no news: others find out that this process is gone. What was said of an
+   * earlier one is kept. */
+  char message[1024];
+  snprintf(message, sizeof message, "%s", smr_error_message());
   for (int64_t i = 0; i < closing->block_names.n; i++) {
     if (closing->blocks[i].held >= 0 &&
         smr_claims_hand_back(closing, closing->block_names.names[i]) != SMR_OK) {
-      smr_error_clear(); /* others find out that this process is gone */
+      smr_error_set(SMR_ERR_IO, "%s", message);
     }
   }
   smr_heartbeat_stop(&closing->heartbeat);
@@ -248,6 +252,20 @@ smr_status smr_claims_hand_back(smr_claims *claims, const char *block) {
   entry->is_free = entry->top == entry->held;
   entry->held = -1;
   claims->is_stale = 1;
+  return SMR_OK;
+}
+
+smr_status smr_claims_check_lost(smr_claims *claims, const char *block, int *is_lost) {
+  smr_block *entry = NULL;
+  *is_lost = 0;
+  SMR_TRY(get_held(claims, block, &entry));
+  claims->is_stale = 1;
+  SMR_TRY(smr_watch_list(claims));
+  SMR_TRY(smr_watch_get_block(claims, block, &entry));
+  if (entry->is_done || entry->top > entry->held) {
+    *is_lost = 1;
+    entry->held = -1;
+  }
   return SMR_OK;
 }
 

@@ -285,6 +285,12 @@ smr_status smr_folder_link_unit(const char *folder, const char *unit, const char
   char unique[SMR_UNIQUE_BYTES];
   struct stat found;
   SMR_TRY(smr_file_join(link, folder, name));
+  if (unit == NULL) {
+    if (lstat(link, &found) == 0 && S_ISLNK(found.st_mode) && unlink(link) != 0) {
+      SMR_FAIL(SMR_ERR_IO, "cannot remove the link %s: %s", link, strerror(errno));
+    }
+    return SMR_OK;
+  }
   snprintf(target, sizeof target, "units/%s/%s", unit, name);
   if (lstat(link, &found) == 0) {
     ssize_t length = S_ISLNK(found.st_mode) ? readlink(link, now, sizeof now - 1) : -1;

@@ -4,6 +4,8 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/time.h>
+#include <time.h>
 
 #include "simmer/store/results.h"
 
@@ -125,7 +127,10 @@ static void test_two_are_kept(void **state) {
       scratch_put(kept[i], "x", 1);
     }
     if (test_world->rank == 0 && step >= 3) {
-      scratch_put(dead, "x", 1); /* a run that died left it */
+      scratch_put(dead, "x", 1); /* a run that died an hour ago left it */
+      const struct timeval old = {time(NULL) - 3600, 0};
+      const struct timeval times[2] = {old, old};
+      assert_int_equal(utimes(scratch_path(dead), times), 0);
     }
     smr_barrier(test_world);
   }

@@ -211,6 +211,44 @@ def test_bad_input(where: Path) -> None:
     check(done.returncode == 0, f"a training that starts from a model: {done.returncode} {done.stderr}")
 
 
+def test_lost_files(where: Path) -> None:
+    """A finished unit whose model is gone is trained again, to the same bits."""
+    out = where / "pcd-1-1"
+    next(out.glob("units/*/model.h5")).unlink()
+    done = run(["run", where / "pcd.yaml", "-o", out], 2)
+    check(done.returncode == 0 and "lost files" in done.stderr, f"a lost model: {done.returncode} {done.stderr}")
+    same(where / "pcd-2-1" / "model.h5", out / "model.h5", "a lost model")
+
+
+def test_takeover(where: Path) -> None:
+    """A process that stood still for longer than the lease steps back, and harms nobody."""
+    job, out = where / "long.yaml", where / "takeover"
+    args = ["run", job, "-o", out, "-s", "run.lease=1", "-s", "train.epochs=200", "-s", "monitor.period=50"]
+    first = start(args)
+    while first.poll() is None and not checkpoints(out):
+        time.sleep(0.02)
+    os.kill(first.pid, signal.SIGSTOP)
+    second = start(args, 1)
+    newest = checkpoints(out)[-1].name
+    begin = time.monotonic()
+    while second.poll() is None and checkpoints(out)[-1].name == newest and time.monotonic() - begin < 60:
+        time.sleep(0.05)
+    os.kill(first.pid, signal.SIGCONT)
+    for process in (first, second):
+        _, errors = process.communicate(timeout=120)
+        check(process.returncode == 0, f"after a takeover: {process.returncode} {errors}")
+    done = run([*args[:3], where / "no-takeover", "-q", *args[4:]], 2)
+    check(done.returncode == 0, f"without a takeover: {done.returncode} {done.stderr}")
+    for file in FILES:
+        same(where / "no-takeover" / file, out / file, f"{file} after a takeover")
+
+
+def test_short_limit(where: Path) -> None:
+    """A time limit in which nothing can be started is an error, not a promise."""
+    done = run(["run", where / "long.yaml", "-o", where / "short-limit", "--time-limit", "0:0:01"])
+    check(done.returncode == 1 and "more time" in done.stderr, f"a time limit of a second: {done.returncode} {done.stderr}")
+
+
 def test_divergence(where: Path) -> None:
     job = where / "pcd.yaml"
     for ranks in (1, 3):
@@ -228,5 +266,8 @@ with folder() as name:
     test_sweep(where)
     test_checkpoints(where)
     test_bad_input(where)
+    test_lost_files(where)
+    test_takeover(where)
+    test_short_limit(where)
     test_divergence(where)
 finish()

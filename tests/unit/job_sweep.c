@@ -25,7 +25,7 @@ static void test_no_sweep(void **state) {
   assert_int_equal(smr_job_get_axis(job, 1)->type, SMR_KEY_REAL);
   assert_string_equal(smr_job_get_axis(job, 1)->texts[0], "1e-08");
   assert_false(smr_job_is_excluded(job, 0));
-  assert_string_equal(smr_job_describe(job, 0, buffer, sizeof buffer), "the only unit");
+  assert_string_equal(smr_job_describe(job, 0, buffer, sizeof buffer), "1 of 1");
   smr_job_destroy(&job);
 }
 

@@ -42,6 +42,9 @@ smr_status smr_claims_take(smr_claims *claims, const char *block, smr_claim_outc
  * SMR_CLAIM_TAKEN). */
 smr_status smr_claims_finish(smr_claims *claims, const char *block) SMR_NODISCARD;
 smr_status smr_claims_hand_back(smr_claims *claims, const char *block) SMR_NODISCARD;
+/* 1 when somebody else has taken a block that we hold, since we stood still for longer than the
+ * lease: it is no longer ours, nor counted as held. Lists the folder. */
+smr_status smr_claims_check_lost(smr_claims *claims, const char *block, int *is_lost) SMR_NODISCARD;
 /* Makes a finished block available again (a part of it was lost, or failed units are to be retried;
  * next owner: SMR_CLAIM_TAKEN). Nothing happens to a block that isn't done. */
 smr_status smr_claims_reopen(smr_claims *claims, const char *block) SMR_NODISCARD;

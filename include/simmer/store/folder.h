@@ -15,7 +15,7 @@ smr_status smr_folder_open(const char *folder, const char *job_yaml, const char 
  */
 smr_status smr_folder_read_job(const char *folder, char **yaml) SMR_NODISCARD;
 /* Makes DIR/<name> a link to DIR/units/<unit>/<name>; a file of that name that is no link is left
- * alone. SMR_ERR_IO, SMR_ERR_FULL. */
+ * alone. unit = NULL removes the link. SMR_ERR_IO, SMR_ERR_FULL. */
 smr_status smr_folder_link_unit(const char *folder, const char *unit,
                                 const char *name) SMR_NODISCARD;
 
