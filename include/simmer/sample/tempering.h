@@ -1,0 +1,67 @@
+/* Parallel tempering by non-reversible exchange of temperature indices (Okabe et al. 2001; Syed,
+ * Bouchard-Cote, Deligiannidis, Doucet 2021), over ranks.
+ *
+ * T temperatures x C chains = R rows of states, which never move: each chain has its own ladder and
+ * permutation. A scan = `sweeps` block-Gibbs sweeps of every row at its beta, the energies u of all
+ * rows gathered, one round of even or odd swaps decided from them once, alike on every rank, from
+ * random numbers keyed (seed, scan, pair, chain). Rows are cut into fixed shards of 128 that ranks
+ * and OpenMP threads take; bits depend on the configuration alone. */
+#ifndef SIMMER_SAMPLE_TEMPERING_H
+#define SIMMER_SAMPLE_TEMPERING_H
+
+#include "simmer/base/array.h"
+#include "simmer/comm/context.h"
+#include "simmer/energy/model.h"
+
+typedef struct {
+  int64_t n_chains;
+  int64_t n_temperatures;    /* -1 = about twice the barrier, found while tuning */
+  int64_t most_temperatures; /* bound of that, and what memory is made for */
+  int64_t rounds;      /* tuning rounds of 2, 4, 8, … scans; the ladder is adapted after each */
+  int64_t scans;       /* measured ones after tuning */
+  int64_t sweeps;      /* per scan */
+  const double *betas; /* first ladder, strictly increasing from 0 to 1; NULL = equal steps */
+  uint64_t seed;
+} smr_tempering_config;
+
+/* What was measured since the last ladder change. Borrowed; alike on all ranks. T = n_temperatures.
+ */
+typedef struct {
+  int64_t n_temperatures, n_chains, n_scans;
+  const double *betas;     /* [T] */
+  const double *rejection; /* [T-1] mean rejection probability of each edge */
+  double barrier;          /* sum of the rejections, Lambda */
+  int64_t round_trips;     /* of all chains */
+  const double *energies;  /* u [n_scans x C x T] by temperature; NULL while tuning */
+  const int32_t *indices;  /* replica at temperature t: [n_scans x C x T]; NULL while tuning */
+} smr_tempering_view;
+
+typedef struct smr_tempering smr_tempering;
+
+/* SMR_ERR_INPUT for a ladder that isn't strictly increasing within [0,1]. The model is borrowed.
+ * Collective on context. */
+smr_status smr_tempering_create(const smr_context *context, const smr_energy_model *model,
+                                const smr_tempering_config *config,
+                                smr_tempering **out) SMR_NODISCARD;
+void smr_tempering_destroy(smr_tempering **tempering);
+/* The next scan, tuning ones first; *is_done when all are done. Collective. */
+smr_status smr_tempering_scan(smr_tempering *tempering, int *is_done) SMR_NODISCARD;
+int64_t smr_tempering_get_scan(const smr_tempering *tempering); /* done so far */
+int64_t smr_tempering_count_scans(const smr_tempering *tempering);
+smr_tempering_view smr_tempering_get(const smr_tempering *tempering);
+/* States at beta = 1 of all chains, part 0, x [C x widths[0]] on all ranks. Collective. */
+smr_status smr_tempering_get_samples(const smr_tempering *tempering, float *x) SMR_NODISCARD;
+/* For checkpoints, as train/trainer.h does. Local; collective. */
+smr_status smr_tempering_list_state(smr_tempering *tempering, smr_state *state) SMR_NODISCARD;
+smr_status smr_tempering_resume(smr_tempering *tempering) SMR_NODISCARD;
+/* Operations of a scan, and bytes per rank. Local. */
+void smr_tempering_count_cost(const smr_tempering_config *config, const smr_energy_model *model,
+                              int n_ranks, int n_threads, double *flops, int64_t *bytes);
+
+/* New ladder of n values at equal steps of the barrier: r[T-1] mean rejections of `betas` [T];
+ * monotone cubic (Fritsch & Carlson 1980) interpolation of beta against the cumulated barrier.
+ * Pure, local. */
+smr_status smr_ladder_adapt(int64_t n_old, const double *betas, const double *r, int64_t n,
+                            double *out) SMR_NODISCARD;
+
+#endif
