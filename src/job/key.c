@@ -19,7 +19,9 @@ static const smr_key keys[] = {
      "summarised."},
     {"run.ranks_per_unit", SMR_KEY_INT, SMR_KEY_RUN | SMR_KEY_OR_AUTO, AT(ranks_per_unit), 1,
      INFINITY, "ranks", "auto", NULL,
-     "MPI ranks that share one unit of work; auto is as few as its memory allows."},
+     "MPI ranks that share one unit of work; auto is as few as its memory allows, and for "
+     "trainings "
+     "as many as there are for it."},
     {"run.memory_per_rank", SMR_KEY_BYTES, SMR_KEY_RUN | SMR_KEY_OR_AUTO, AT(memory_per_rank), 1,
      INFINITY, "bytes", "auto", NULL,
      "Memory that one rank may use for a unit; auto is 2 GiB, whatever the machine has."},
