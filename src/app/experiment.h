@@ -92,6 +92,9 @@ typedef struct {
   smr_status (*open)(const smr_context *world, const smr_job *job, const char *data_folder,
                      void **state) SMR_NODISCARD;
   void (*close)(void **state);
+  /* What the opened inputs hold, for smr_folder_check_data; NULL = nothing from files. Local;
+   * called on rank 0. */
+  smr_status (*list_inputs)(void *state, const smr_job *job, smr_text *lines) SMR_NODISCARD;
   /* Computes one unit. Collective on the group: the same status on all its ranks. */
   smr_status (*run_unit)(const smr_unit *unit) SMR_NODISCARD;
   /* Summaries of n >= 0 finished replicates: records[n] in the order of the axis; out is a packed

@@ -71,6 +71,7 @@ smr_status smr_rbm_run(const smr_unit *unit) SMR_NODISCARD;
 smr_status smr_rbm_open(const smr_context *world, const smr_job *job, const char *data_folder,
                         void **state) SMR_NODISCARD;
 void smr_rbm_close(void **state);
+smr_status smr_rbm_list_inputs(void *state, const smr_job *job, smr_text *lines) SMR_NODISCARD;
 /* The opened images of this configuration. */
 const smr_images *smr_rbm_find_images(void *state, const smr_image_config *config);
 smr_status smr_rbm_check(const smr_job *job, const char *data_folder, void *survey,

@@ -166,6 +166,7 @@ const smr_experiment smr_experiment_rbm = {
     .plan = smr_rbm_plan,
     .open = smr_rbm_open,
     .close = smr_rbm_close,
+    .list_inputs = smr_rbm_list_inputs,
     .run_unit = smr_rbm_run,
     .summarize = smr_rbm_summarize,
 };

@@ -124,6 +124,41 @@ void smr_rbm_close(void **state) {
   *state = NULL;
 }
 
+/* Model files that trainings start from, each once. */
+static smr_status list_starts(const smr_job *job, smr_text *lines) {
+  for (int64_t cell = 0; cell < smr_job_count_cells(job); ++cell) {
+    smr_common_config common;
+    smr_rbm_job config;
+    char *bytes = NULL, name[SMR_PATH_BYTES + 16];
+    size_t n = 0;
+    smr_job_configure(job, cell, &common, &config);
+    snprintf(name, sizeof name, " start %s\n", config.start);
+    if (config.start[0] == '\0' || (lines->data != NULL && strstr(lines->data, name) != NULL)) {
+      continue;
+    }
+    SMR_TRY(smr_file_read(config.start, INT64_MAX, &bytes, &n));
+    const uint32_t crc = smr_crc32(0, bytes, n);
+    smr_memory_free(bytes);
+    SMR_TRY(smr_text_add(lines, "%08" PRIx32 "%s", crc, name));
+  }
+  return SMR_OK;
+}
+
+smr_status smr_rbm_list_inputs(void *state, const smr_job *job, smr_text *lines) {
+  const rbm_state *made = state;
+  char hash[SMR_HASH_TEXT_BYTES];
+  for (int64_t i = 0; i < made->sources.n; ++i) {
+    const smr_image_config *config = &made->sources.configs[i];
+    const uint32_t crc = smr_images_get_shape(made->images[i]).crc;
+    if (crc != 0) {
+      SMR_TRY(smr_text_add(lines, "%08" PRIx32 " data %s (%.8s)\n", crc,
+                           config->file[0] != '\0' ? config->file : config->mnist_folder,
+                           smr_hash_format(made->sources.keys[i], hash)));
+    }
+  }
+  return list_starts(job, lines);
+}
+
 const smr_images *smr_rbm_find_images(void *state, const smr_image_config *config) {
   const rbm_state *made = state;
   return made->images[find_source(made->sources.keys, made->sources.n, config)];

@@ -67,6 +67,7 @@ const smr_experiment smr_experiment_ridge = {
     .plan = smr_ridge_plan,
     .open = smr_ridge_open,
     .close = smr_ridge_close,
+    .list_inputs = smr_ridge_list_inputs,
     .run_unit = smr_ridge_run,
     .summarize = smr_ridge_summarize,
 };

@@ -92,6 +92,21 @@ void smr_ridge_close(void **state) {
   *state = NULL;
 }
 
+smr_status smr_ridge_list_inputs(void *state, const smr_job *job, smr_text *lines) {
+  const ridge_state *made = state;
+  (void)job;
+  for (int64_t i = 0; i < made->n; ++i) {
+    const smr_data_config *config = &made->configs[i];
+    if (config->source == SMR_SOURCE_CSV || config->source == SMR_SOURCE_HDF5) {
+      SMR_TRY(smr_text_add(lines, "%08" PRIx32 " data %s (%s, %s, column %" PRId64 "%s)\n",
+                           smr_dataset_get_shape(made->datasets[i]).crc, config->file,
+                           config->x_name, config->y_name, config->target_column,
+                           config->labels_to_signs ? ", signs" : ""));
+    }
+  }
+  return SMR_OK;
+}
+
 const smr_dataset *smr_ridge_find_dataset(void *state, const smr_data_config *config) {
   const ridge_state *made = state;
   return made->datasets[find_source(made->configs, made->n, config)];
@@ -101,7 +116,7 @@ const smr_dataset *smr_ridge_find_dataset(void *state, const smr_data_config *co
 
 static void check_source(const smr_job *job, const char *data_folder, const smr_data_config *config,
                          smr_data_shape *shape, smr_text *report, smr_status *verdict) {
-  *shape = (smr_data_shape){INT64_MAX, INT64_MAX, 0, false};
+  *shape = (smr_data_shape){.n_rows = INT64_MAX, .n_features = INT64_MAX};
   if (config->source != SMR_SOURCE_TEACHER && config->file[0] == '\0') {
     *verdict = smr_job_complain(job, "data.file", report, "data.source %s needs a data.file",
                                 config->source == SMR_SOURCE_CSV ? "csv" : "hdf5");

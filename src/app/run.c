@@ -530,6 +530,17 @@ static double find_deadline(const run_work *run) {
   return limit < 0 ? (double)INFINITY : run->start_s + limit;
 }
 
+/* Data that changed since the folder was begun would mix with the old; on rank 0. */
+static smr_status check_inputs(const run_work *run) {
+  smr_text lines = {0};
+  smr_status status = run->job.experiment->list_inputs(run->state, run->job.job, &lines);
+  if (status == SMR_OK && lines.data != NULL) {
+    status = smr_folder_check_data(run->job.folder, lines.data);
+  }
+  smr_text_clear(&lines);
+  return status;
+}
+
 static smr_status work(run_work *run) {
   run->deadline_s = find_deadline(run);
   if (run->world->rank == 0) {
@@ -546,6 +557,9 @@ static smr_status work(run_work *run) {
   }
   smr_status status =
       run->job.experiment->open(run->world, run->job.job, run->job.data_folder, &run->state);
+  if (status == SMR_OK && run->job.experiment->list_inputs != NULL) {
+    status = smr_agree_root(run->world, 0, run->world->rank == 0 ? check_inputs(run) : SMR_OK);
+  }
   if (status == SMR_OK) {
     status = run_classes(run);
   }

@@ -88,6 +88,7 @@ static smr_data_shape get_table_shape(const table_header *header) {
   return (smr_data_shape){.n_rows = header->n_rows,
                           .n_features = header->n_features,
                           .file_bytes = header->bytes,
+                          .crc = (uint32_t)header->crc,
                           .is_classification = header->is_classification != 0};
 }
 

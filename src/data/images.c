@@ -219,6 +219,10 @@ static smr_status fill_memory(opening *o, smr_images *images) {
                                     : o->ops->make(o->config, &o->plan, &images->memory,
                                                    o->node->rank, o->node->size)));
   smr_shared_sync(images->shared);
+  if (o->ops->fill != NULL) {
+    images->shape.crc = is_filler ? smr_crc32(0, base, (size_t)place.bytes) : 0;
+    smr_broadcast(o->node, 0, &images->shape.crc, sizeof images->shape.crc);
+  }
   return compare_nodes(o, base, place.bytes);
 }
 

@@ -16,11 +16,17 @@
 #include "simmer/base/file.h"
 #include "simmer/base/log.h"
 #include "simmer/base/memory.h"
+#include "simmer/base/text.h"
 
 static const char keys_name[] = "job.keys";
 static const char yaml_name[] = "job.yaml";
+static const char data_name[] = "data.keys";
 static const char *const sub_folders[] = {"journal", "claims", "parts", "log"};
-enum { N_SUB_FOLDERS = sizeof sub_folders / sizeof *sub_folders, MAX_TEXT_BYTES = 1 << 28 };
+enum {
+  N_SUB_FOLDERS = sizeof sub_folders / sizeof *sub_folders,
+  MAX_TEXT_BYTES = 1 << 28,
+  CRC_DIGITS = 8
+};
 
 /* May this be in a folder that was only begun (or made ready for the batch system's output)? */
 static int is_harmless(const char *name) {
@@ -266,6 +272,58 @@ smr_status smr_folder_open(const char *folder, const char *job_yaml, const char 
     SMR_TRY(smr_file_make_folder(sub_folder));
   }
   return SMR_OK;
+}
+
+/* Line of text that ends like `line` after its CRC; NULL if none. */
+static const char *find_input(const char *text, const char *line, size_t length) {
+  const size_t crc = CRC_DIGITS + 1;
+  for (const char *at = text; *at != '\0'; at = strchr(at, '\n') + 1) {
+    const char *end = strchr(at, '\n');
+    if (end == NULL) {
+      return NULL;
+    }
+    if ((size_t)(end - at) == length && length > crc &&
+        memcmp(at + crc, line + crc, length - crc) == 0) {
+      return at;
+    }
+  }
+  return NULL;
+}
+
+/* Adds what is new of lines to known; SMR_ERR_JOB for what differs. */
+static smr_status merge_inputs(const char *folder, const char *lines, smr_text *known) {
+  for (const char *line = lines; *line != '\0'; line = strchr(line, '\n') + 1) {
+    const size_t length = strcspn(line, "\n");
+    const char *old = known->data == NULL ? NULL : find_input(known->data, line, length);
+    if (old != NULL && memcmp(old, line, CRC_DIGITS) != 0) {
+      SMR_FAIL(SMR_ERR_JOB,
+               "%.*s has changed since %s was begun: its results would mix old and new data. Use "
+               "--fresh to set the folder aside, or choose another one with -o",
+               (int)(length - CRC_DIGITS - 1), line + CRC_DIGITS + 1, folder);
+    }
+    if (old == NULL) {
+      SMR_TRY(smr_text_add(known, "%.*s\n", (int)length, line));
+    }
+  }
+  return SMR_OK;
+}
+
+smr_status smr_folder_check_data(const char *folder, const char *lines) {
+  smr_text known = {0};
+  char *old = NULL;
+  smr_status status = SMR_OK;
+  if (has_file(folder, data_name)) {
+    SMR_TRY_DONE(read_text(folder, data_name, &old));
+    SMR_TRY_DONE(smr_text_add(&known, "%s", old));
+  }
+  SMR_TRY_DONE(merge_inputs(folder, lines, &known));
+  if (known.data != NULL) {
+    SMR_TRY_DONE(write_text(folder, data_name, known.data));
+  }
+done:
+  smr_memory_free(old);
+  smr_text_clear(&known);
+  return status;
 }
 
 smr_status smr_folder_read_job(const char *folder, char **yaml) {

@@ -52,6 +52,18 @@ DATA = {
 }
 
 
+def test_changed_data(where: Path) -> None:
+    """A folder is held to the data that it was begun with."""
+    job, data, out = where / "changed.yaml", where / "changed.csv", where / "changed-out"
+    job.write_text(GOOD.replace("source: teacher", "source: csv, file: changed.csv").replace("[6, 8]", "[6]"))
+    data.write_text(DATA["data.csv"])
+    for value, code in (("5", 0), ("6", 2), ("5", 0)):
+        data.write_text(DATA["data.csv"].replace("5,", value + ",", 1))
+        done = run(["run", job, "-o", out, "-q", "--data", where], 2)
+        check(done.returncode == code, f"data that change: {done.returncode} {done.stderr}")
+        check(code == 0 or ("changed.csv" in done.stderr and "--fresh" in done.stderr), f"data that change: {done.stderr}")
+
+
 def message_of(done: subprocess.CompletedProcess) -> str:
     return done.stderr + done.stdout
 
@@ -166,6 +178,6 @@ with folder() as name:
     (where / "good.yaml").write_text(GOOD)
     done = run(["run", where / "good.yaml", "-o", where / "good", "-q"])
     check(done.returncode == 0, f"good job: {done.returncode} {done.stderr}")
-    for test in (test_jobs, test_command_line, test_folder, test_full, test_failed_units, test_lonely, test_too_few_ranks):
+    for test in (test_jobs, test_command_line, test_folder, test_changed_data, test_full, test_failed_units, test_lonely, test_too_few_ranks):
         test(where)
 finish()

@@ -32,6 +32,7 @@ typedef struct {
   int64_t n_rows;         /* INT64_MAX for a generator */
   int64_t n_features;     /* INT64_MAX for a generator */
   int64_t file_bytes;     /* memory that the dataset takes, once a node */
+  uint32_t crc;           /* of what the file holds; 0 for a generator */
   bool is_classification; /* y takes exactly two values (files), and they were turned into -1 and +1
                            */
 } smr_data_shape;

@@ -59,6 +59,7 @@ typedef struct {
   bool is_generated;               /* made when read: epochs are not what limits it */
   bool has_labels;
   int64_t shared_bytes;   /* once a node: 55 MB of MNIST, 376 MB more with its tangent file */
+  uint32_t crc;           /* of what the files hold; 0 for generators, and before they are opened */
   double flops_per_image; /* of reading one, for `plan` */
 } smr_image_shape;
 

@@ -11,6 +11,10 @@
  * deletes). job_yaml is replaced when it changed. SMR_ERR_IO, SMR_ERR_FULL. */
 smr_status smr_folder_open(const char *folder, const char *job_yaml, const char *fixed_keys,
                            int is_fresh) SMR_NODISCARD;
+/* Holds the folder to the data its units came from: `lines` are "<crc> <name>\n", one for each
+ * input, kept in DIR/data.keys. SMR_ERR_JOB naming the first one that was there with another CRC.
+ */
+smr_status smr_folder_check_data(const char *folder, const char *lines) SMR_NODISCARD;
 /* The job.yaml of a folder; freed by smr_memory_free. SMR_ERR_USAGE when it isn't a simmer folder.
  */
 smr_status smr_folder_read_job(const char *folder, char **yaml) SMR_NODISCARD;
