@@ -37,7 +37,8 @@ static const smr_key other_keys[] = {
 
 static const smr_key_table table = {keys, sizeof keys / sizeof keys[0], sizeof(fixture_config)};
 static const smr_key_table other_table = {other_keys, 1, sizeof(int64_t)};
-const smr_job_experiment fixture_experiments[2] = {{"toy", &table, NULL}, {"other", &other_table, NULL}};
+const smr_job_experiment fixture_experiments[2] = {{"toy", &table, NULL},
+                                                   {"other", &other_table, NULL}};
 
 static smr_job *parse(const char *text, int64_t n_overrides, const char *const *overrides) {
   smr_job *job = NULL;
