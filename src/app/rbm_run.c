@@ -257,7 +257,7 @@ static smr_status fill_model(const training *t, const double *mean, const float 
   for (size_t i = 0; i < v; ++i) {
     model->visible_mean[i] = (float)mean[i];
   }
-  if (model->n_samples > 0) {
+  if (samples != NULL && model->n_samples > 0) {
     memcpy(model->samples, samples, (size_t)model->n_samples * v * sizeof(float));
   }
   return SMR_OK;

@@ -3,6 +3,7 @@
 
 #include <cblas.h>
 
+#include "narrow.h"
 #include "simmer/base/integer.h"
 
 /* NOLINTNEXTLINE(readability-function-size): the arguments of a GEMM. */
@@ -15,6 +16,9 @@ smr_status smr_kernel_multiply(int64_t m, int64_t n, int64_t k, const double *a,
   int ldc_i = 0;
   if (n % SMR_COLUMN_BLOCK != 0) {
     SMR_FAIL(SMR_ERR_INTERNAL, "a product has a ragged block of columns");
+  }
+  if (smr_narrow_multiply(&(smr_narrow){m, n, k, a, lda, b, ldb, c, ldc})) {
+    return SMR_OK;
   }
   SMR_TRY(smr_int_narrow(m, "rows of a product", &mi));
   SMR_TRY(smr_int_narrow(k, "inner length of a product", &ki));

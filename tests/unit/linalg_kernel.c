@@ -30,6 +30,34 @@ static void test_multiply(void **state) {
   }
 }
 
+/* Rows that fill no whole panel, and inner lengths up to where the BLAS takes over. */
+static void test_shapes(void **state) {
+  enum { MOST_M = 20, MOST_K = 200, LD = MOST_M + 3, COLUMNS = 5 * SMR_COLUMN_BLOCK };
+  static const int rows[] = {1, 7, 8, 9, 16, 20}, lengths[] = {1, 2, 57, 191, 192, 193, 200};
+  static double a[LD * MOST_K], b[MOST_K * COLUMNS], c[LD * COLUMNS];
+  (void)state;
+  fill(2, LD * MOST_K, a);
+  fill(3, MOST_K * COLUMNS, b);
+  for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+    for (size_t s = 0; s < sizeof lengths / sizeof *lengths; s++) {
+      const int m = rows[r], k_all = lengths[s];
+      memset(c, 0x55, sizeof c);
+      const double untouched = c[0];
+      assert_ok(smr_kernel_multiply(m, COLUMNS, k_all, a, LD, b, MOST_K, c, LD));
+      for (int j = 0; j < COLUMNS; j++) {
+        for (int i = 0; i < LD; i++) {
+          long double sum = 0.0L;
+          for (int k = 0; k < k_all; k++) {
+            sum += (long double)a[k * LD + i] * (long double)b[j * MOST_K + k];
+          }
+          /* Up to 200 terms of size 1 with unit round-off 1e-16. */
+          assert_close(c[j * LD + i], i < m ? (double)sum : untouched, 0.0, 1e-12);
+        }
+      }
+    }
+  }
+}
+
 /* A column's bits don't depend on how many there are, nor on what stands beside it. */
 static void test_columns_alone(void **state) {
   static double a[M * K], b[K * N], all[M * N], some[K * SMR_COLUMN_BLOCK],
@@ -81,8 +109,8 @@ static void test_bench(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_multiply), cmocka_unit_test(test_columns_alone),
-      cmocka_unit_test(test_ragged_block), cmocka_unit_test(test_no_inner_terms),
-      cmocka_unit_test(test_bench)};
+      cmocka_unit_test(test_multiply),       cmocka_unit_test(test_shapes),
+      cmocka_unit_test(test_columns_alone),  cmocka_unit_test(test_ragged_block),
+      cmocka_unit_test(test_no_inner_terms), cmocka_unit_test(test_bench)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

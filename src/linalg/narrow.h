@@ -1,0 +1,24 @@
+/* Products with few columns and a short inner length. Private to src/linalg. Local, thread-safe. */
+#ifndef SIMMER_SRC_LINALG_NARROW_H
+#define SIMMER_SRC_LINALG_NARROW_H
+
+#include "simmer/linalg/kernel.h"
+
+/* Longer inner lengths are left to the BLAS, whose blocking wins from there on. */
+enum { SMR_NARROW_MOST_K = 192 };
+
+/* c [m x n] = a [m x k] b [k x n], column-major; n in whole column blocks. */
+typedef struct {
+  int64_t m, n, k;
+  const double *a;
+  int64_t lda;
+  const double *b;
+  int64_t ldb;
+  double *c;
+  int64_t ldc;
+} smr_narrow;
+
+/* 1 when it was done; 0, with c untouched, when k is too long or the CPU type has no kernel. */
+int smr_narrow_multiply(const smr_narrow *product);
+
+#endif
