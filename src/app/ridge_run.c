@@ -19,7 +19,9 @@
 #include "simmer/regress/ridge.h"
 #include "simmer/regress/theory.h"
 
-enum { TEST_BLOCK = 512 };
+/* Columns of a block of test rows lie TEST_LD apart: a power of two would make all of them compete
+ * for the same lines of the cache. */
+enum { TEST_BLOCK = 512, TEST_LD = TEST_BLOCK + 8 };
 
 /* What a unit's steps share. */
 typedef struct {
@@ -439,7 +441,7 @@ static void score(const test_work *test, int64_t count, const double *y, const d
                   const double *offsets, double *value) {
   const int64_t n_lambda = test->work->n_lambda;
   for (int64_t l = 0; l < n_lambda; ++l) {
-    score_column(count, y, predicted + l * TEST_BLOCK, offsets[l], &value[l], &value[n_lambda + l]);
+    score_column(count, y, predicted + l * TEST_LD, offsets[l], &value[l], &value[n_lambda + l]);
   }
 }
 
@@ -449,12 +451,12 @@ static smr_status test_leaf(void *self, int thread, int64_t shard, void *value) 
   int64_t first = shard * TEST_BLOCK;
   int64_t count = smr_int_min(TEST_BLOCK, test->n_test - first);
   double *x = test->x[thread], *y = test->y[thread];
-  SMR_TRY(smr_sample_read(work->sample, true, first, count, work->n_max, x, TEST_BLOCK, y));
+  SMR_TRY(smr_sample_read(work->sample, true, first, count, work->n_max, x, TEST_LD, y));
   double *out = value;
   for (int64_t f = 0; f < work->config->features.n; ++f) {
-    SMR_TRY(smr_kernel_multiply(count, work->n_padded, work->config->features.values[f], x,
-                                TEST_BLOCK, work->weights + f * work->n_max * work->n_padded,
-                                work->n_max, test->predicted[thread], TEST_BLOCK));
+    SMR_TRY(smr_kernel_multiply(count, work->n_padded, work->config->features.values[f], x, TEST_LD,
+                                work->weights + f * work->n_max * work->n_padded, work->n_max,
+                                test->predicted[thread], TEST_LD));
     score(test, count, y, test->predicted[thread], work->offsets + f * work->n_padded,
           out + f * 2 * work->n_lambda);
   }
@@ -493,9 +495,9 @@ static smr_status allocate_test(test_work *test, double **value) {
   SMR_TRY(smr_memory_alloc(n, sizeof(double *), "test workspaces", &test->y));
   SMR_TRY(smr_memory_alloc(n, sizeof(double *), "test workspaces", &test->predicted));
   for (int64_t i = 0; i < n; ++i) {
-    SMR_TRY(smr_memory_alloc(TEST_BLOCK * work->n_max, sizeof(double), "test rows", &test->x[i]));
+    SMR_TRY(smr_memory_alloc(TEST_LD * work->n_max, sizeof(double), "test rows", &test->x[i]));
     SMR_TRY(smr_memory_alloc(TEST_BLOCK, sizeof(double), "test targets", &test->y[i]));
-    SMR_TRY(smr_memory_alloc(TEST_BLOCK * work->n_padded, sizeof(double), "predictions",
+    SMR_TRY(smr_memory_alloc(TEST_LD * work->n_padded, sizeof(double), "predictions",
                              &test->predicted[i]));
   }
   return smr_memory_alloc(work->config->features.n * 2 * work->n_lambda, sizeof(double),

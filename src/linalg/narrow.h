@@ -1,11 +1,12 @@
-/* Products with few columns and a short inner length. Private to src/linalg. Local, thread-safe. */
+/* Products of many rows with few columns. Private to src/linalg. Local, thread-safe. */
 #ifndef SIMMER_SRC_LINALG_NARROW_H
 #define SIMMER_SRC_LINALG_NARROW_H
 
 #include "simmer/linalg/kernel.h"
 
-/* Longer inner lengths are left to the BLAS, whose blocking wins from there on. */
-enum { SMR_NARROW_MOST_K = 192 };
+/* Longer inner lengths are left to the BLAS, whose blocking wins once a strip of rows leaves the
+ * second-level cache. */
+enum { SMR_NARROW_MOST_K = 2048 };
 
 /* c [m x n] = a [m x k] b [k x n], column-major; n in whole column blocks. */
 typedef struct {

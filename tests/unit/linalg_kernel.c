@@ -30,32 +30,40 @@ static void test_multiply(void **state) {
   }
 }
 
-/* Rows that fill no whole panel, and inner lengths up to where the BLAS takes over. */
+enum { MOST_M = 60, MOST_K = 2049, LD = MOST_M + 3, COLUMNS = 5 * SMR_COLUMN_BLOCK };
+
+/* c = a b against sums in long double; what lies below row m stays as it was. */
+static void check_shape(int m, int k_all, const double *a, const double *b, double *c) {
+  memset(c, 0x55, sizeof(double) * LD * COLUMNS);
+  const double untouched = c[0];
+  assert_ok(smr_kernel_multiply(m, COLUMNS, k_all, a, LD, b, MOST_K, c, LD));
+  for (int j = 0; j < COLUMNS; j++) {
+    for (int i = 0; i < LD; i++) {
+      long double sum = 0.0L;
+      for (int k = 0; i < m && k < k_all; k++) {
+        sum += (long double)a[k * LD + i] * (long double)b[j * MOST_K + k];
+      }
+      /* Up to 2049 terms of size 1 in sums of size 50 with unit round-off 1e-16. */
+      assert_close(c[j * LD + i], i < m ? (double)sum : untouched, 0.0, 1e-11);
+    }
+  }
+}
+
+/* Rows that fill tiles, vectors and single rows, and inner lengths up to where the BLAS takes over.
+ */
 static void test_shapes(void **state) {
-  enum { MOST_M = 20, MOST_K = 200, LD = MOST_M + 3, COLUMNS = 5 * SMR_COLUMN_BLOCK };
-  static const int rows[] = {1, 7, 8, 9, 16, 20}, lengths[] = {1, 2, 57, 191, 192, 193, 200};
+  static const int rows[] = {1, 7, 8, 9, 16, 20, 24, 25, 33, 60}, lengths[] = {1, 2, 57, 200};
   static double a[LD * MOST_K], b[MOST_K * COLUMNS], c[LD * COLUMNS];
   (void)state;
   fill(2, LD * MOST_K, a);
   fill(3, MOST_K * COLUMNS, b);
   for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
     for (size_t s = 0; s < sizeof lengths / sizeof *lengths; s++) {
-      const int m = rows[r], k_all = lengths[s];
-      memset(c, 0x55, sizeof c);
-      const double untouched = c[0];
-      assert_ok(smr_kernel_multiply(m, COLUMNS, k_all, a, LD, b, MOST_K, c, LD));
-      for (int j = 0; j < COLUMNS; j++) {
-        for (int i = 0; i < LD; i++) {
-          long double sum = 0.0L;
-          for (int k = 0; k < k_all; k++) {
-            sum += (long double)a[k * LD + i] * (long double)b[j * MOST_K + k];
-          }
-          /* Up to 200 terms of size 1 with unit round-off 1e-16. */
-          assert_close(c[j * LD + i], i < m ? (double)sum : untouched, 0.0, 1e-12);
-        }
-      }
+      check_shape(rows[r], lengths[s], a, b, c);
     }
   }
+  check_shape(33, MOST_K - 1, a, b, c);
+  check_shape(33, MOST_K, a, b, c);
 }
 
 /* A column's bits don't depend on how many there are, nor on what stands beside it. */
@@ -73,6 +81,27 @@ static void test_columns_alone(void **state) {
     assert_ok(smr_kernel_multiply(M, SMR_COLUMN_BLOCK, K, a, M, some, K, alone, M));
     assert_memory_equal(alone + place * M, all + j * M, M * sizeof *all);
   }
+}
+
+/* Where the kernel is simmer's own, a row's bits don't depend on its place nor on how many there
+ * are. */
+static void test_rows_alone(void **state) {
+#if defined(__AVX512F__) || (defined(__AVX2__) && defined(__FMA__))
+  static double a[M * K], b[K * N], all[M * N], alone[N];
+  (void)state;
+  fill(0, M * K, a);
+  fill(1, K * N, b);
+  assert_ok(smr_kernel_multiply(M, N, K, a, M, b, K, all, M));
+  for (size_t i = 0; i < M; i++) {
+    assert_ok(smr_kernel_multiply(1, N, K, a + i, M, b, K, alone, 1));
+    for (size_t j = 0; j < N; j++) {
+      assert_memory_equal(&alone[j], &all[j * M + i], sizeof *alone);
+    }
+  }
+#else
+  (void)state;
+  skip();
+#endif
 }
 
 static void test_ragged_block(void **state) {
@@ -109,8 +138,9 @@ static void test_bench(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_multiply),       cmocka_unit_test(test_shapes),
-      cmocka_unit_test(test_columns_alone),  cmocka_unit_test(test_ragged_block),
-      cmocka_unit_test(test_no_inner_terms), cmocka_unit_test(test_bench)};
+      cmocka_unit_test(test_multiply),      cmocka_unit_test(test_shapes),
+      cmocka_unit_test(test_columns_alone), cmocka_unit_test(test_rows_alone),
+      cmocka_unit_test(test_ragged_block),  cmocka_unit_test(test_no_inner_terms),
+      cmocka_unit_test(test_bench)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
