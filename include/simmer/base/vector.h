@@ -15,6 +15,12 @@ void smr_vector_logistic_bias(int64_t n_rows, int64_t n_cols, const float *bias,
 /* Sum over j of softplus(x[j] + bias[j]), the sum in double, in a fixed order; softplus(t) = ln(1 +
  * e^t) without overflow, absolute error per term below 1e-6. */
 double smr_vector_sum_softplus(int64_t n, const float *x, const float *bias);
+/* Sum over j of softplus(to t_j) - softplus(from t_j), t = x + bias, in double with double
+ * exponentials, in a fixed order: to 1e-14 n absolutely; `from` and `to` in [0,1]. x[j] becomes
+ * logistic(to t_j), as precise as smr_vector_logistic. NaN in any t gives NaN. */
+double smr_vector_change_softplus(int64_t n, double from, double to, const float *bias, float *x);
+/* Sum over j of a[j] x[j] in double, in a fixed order. */
+double smr_vector_dot(int64_t n, const double *a, const float *x);
 /* Row i, column j of x [n_rows x n_cols]: 1 when u < x, else 0, with u uniform on [0,1) in steps of
  * 2^-32, a pure function of (key, first_row + i, step, j): word j of smr_vector_random_words, times
  * 2^-32. out may be x. p = 1 always gives 1, p = 0 and NaN never. */
