@@ -5,8 +5,7 @@
 #include "simmer/base/vector.h"
 #include "simmer/linalg/kernel.h"
 
-/* out [n x H] = v W. */
-static smr_status multiply_hidden(const smr_rbm *rbm, int64_t n, const float *v, float *out) {
+smr_status smr_rbm_multiply_hidden(const smr_rbm *rbm, int64_t n, const float *v, float *x) {
   return smr_kernel_sgemm(&(smr_sgemm){.m = n,
                                        .n = rbm->n_hidden,
                                        .k = rbm->n_visible,
@@ -15,12 +14,12 @@ static smr_status multiply_hidden(const smr_rbm *rbm, int64_t n, const float *v,
                                        .b = rbm->w,
                                        .ldb = rbm->n_hidden,
                                        .alpha = 1.0F,
-                                       .c = out,
+                                       .c = x,
                                        .ldc = rbm->n_hidden});
 }
 
-/* out [n x V] = h W'. */
-static smr_status multiply_visible(const smr_rbm *rbm, int64_t n, const float *h, float *out) {
+smr_status smr_rbm_multiply_visible(const smr_rbm *rbm, float alpha, int64_t n, const float *h,
+                                    float *x) {
   return smr_kernel_sgemm(&(smr_sgemm){.is_b_transposed = true,
                                        .m = n,
                                        .n = rbm->n_visible,
@@ -29,19 +28,19 @@ static smr_status multiply_visible(const smr_rbm *rbm, int64_t n, const float *h
                                        .lda = rbm->n_hidden,
                                        .b = rbm->w,
                                        .ldb = rbm->n_hidden,
-                                       .alpha = 1.0F,
-                                       .c = out,
+                                       .alpha = alpha,
+                                       .c = x,
                                        .ldc = rbm->n_visible});
 }
 
 smr_status smr_rbm_hidden(const smr_rbm *rbm, int64_t n, const float *v, float *h) {
-  SMR_TRY(multiply_hidden(rbm, n, v, h));
+  SMR_TRY(smr_rbm_multiply_hidden(rbm, n, v, h));
   smr_vector_logistic_bias(n, rbm->n_hidden, rbm->hidden_bias, h);
   return SMR_OK;
 }
 
 smr_status smr_rbm_visible(const smr_rbm *rbm, int64_t n, const float *h, float *v) {
-  SMR_TRY(multiply_visible(rbm, n, h, v));
+  SMR_TRY(smr_rbm_multiply_visible(rbm, 1.0F, n, h, v));
   smr_vector_logistic_bias(n, rbm->n_visible, rbm->visible_bias, v);
   return SMR_OK;
 }
@@ -49,7 +48,7 @@ smr_status smr_rbm_visible(const smr_rbm *rbm, int64_t n, const float *h, float 
 smr_status smr_rbm_draw_hidden(const smr_rbm *rbm, const smr_rbm_draw *draw, int64_t n,
                                const float *v, float *p, float *h) {
   const smr_vector_units units = {n, rbm->n_hidden, rbm->hidden_bias};
-  SMR_TRY(multiply_hidden(rbm, n, v, p));
+  SMR_TRY(smr_rbm_multiply_hidden(rbm, n, v, p));
   smr_vector_sample(draw->key, draw->step, draw->first_row, &units, p, h);
   return SMR_OK;
 }
@@ -57,14 +56,14 @@ smr_status smr_rbm_draw_hidden(const smr_rbm *rbm, const smr_rbm_draw *draw, int
 smr_status smr_rbm_draw_visible(const smr_rbm *rbm, const smr_rbm_draw *draw, int64_t n,
                                 const float *h, float *p, float *v) {
   const smr_vector_units units = {n, rbm->n_visible, rbm->visible_bias};
-  SMR_TRY(multiply_visible(rbm, n, h, p));
+  SMR_TRY(smr_rbm_multiply_visible(rbm, 1.0F, n, h, p));
   smr_vector_sample(draw->key, draw->step, draw->first_row, &units, p, v);
   return SMR_OK;
 }
 
 smr_status smr_rbm_free_energy(const smr_rbm *rbm, int64_t n, const float *v, float *work,
                                double *f) {
-  SMR_TRY(multiply_hidden(rbm, n, v, work));
+  SMR_TRY(smr_rbm_multiply_hidden(rbm, n, v, work));
   for (int64_t i = 0; i < n; i++) {
     double sum = 0;
     for (int64_t j = 0; j < rbm->n_visible; j++) {

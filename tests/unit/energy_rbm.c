@@ -125,6 +125,30 @@ static void test_draws(void **state) {
   assert_memory_equal(out, drawn, ROWS * 7 * sizeof *p);
 }
 
+/* Sums of at most 9 weights of size 3 in float, against the plain loop in double. */
+static void test_products(void **state) {
+  (void)state;
+  model m;
+  float x[ROWS * LARGEST];
+  make(9, 6, &m);
+  assert_ok(smr_rbm_multiply_hidden(&m.rbm, ROWS, m.v, x));
+  for (int k = 0; k < ROWS * 6; k++) {
+    double sum = 0;
+    for (int i = 0; i < 9; i++) {
+      sum += (double)m.v[k / 6 * 9 + i] * (double)m.w[i * 6 + k % 6];
+    }
+    assert_close((double)x[k], sum, 1e-6, 1e-5);
+  }
+  assert_ok(smr_rbm_multiply_visible(&m.rbm, 0.25F, ROWS, m.h, x));
+  for (int k = 0; k < ROWS * 9; k++) {
+    double sum = 0;
+    for (int j = 0; j < 6; j++) {
+      sum += 0.25 * (double)m.h[k / 9 * 6 + j] * (double)m.w[k % 9 * 6 + j];
+    }
+    assert_close((double)x[k], sum, 1e-6, 1e-5);
+  }
+}
+
 static void test_no_rows(void **state) {
   (void)state;
   model m;
@@ -143,9 +167,8 @@ static void test_too_large(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_enumeration),
-      cmocka_unit_test(test_draws),
-      cmocka_unit_test(test_no_rows),
+      cmocka_unit_test(test_enumeration), cmocka_unit_test(test_draws),
+      cmocka_unit_test(test_products),    cmocka_unit_test(test_no_rows),
       cmocka_unit_test(test_too_large),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,12 @@ typedef struct {
   const float *hidden_bias;  /* c [H] */
 } smr_rbm;
 
+/* x [n x H] = v W for v [n x V], without biases; SMR_ERR_LIMIT when a size is beyond BLAS. */
+smr_status smr_rbm_multiply_hidden(const smr_rbm *rbm, int64_t n, const float *v,
+                                   float *x) SMR_NODISCARD;
+/* x [n x V] = alpha h W' for h [n x H]. */
+smr_status smr_rbm_multiply_visible(const smr_rbm *rbm, float alpha, int64_t n, const float *h,
+                                    float *x) SMR_NODISCARD;
 /* h [n x H] = p(h = 1 | v) for v [n x V], values in [0,1]. SMR_ERR_LIMIT when a size is beyond
  * BLAS. */
 smr_status smr_rbm_hidden(const smr_rbm *rbm, int64_t n, const float *v, float *h) SMR_NODISCARD;
