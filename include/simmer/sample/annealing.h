@@ -3,7 +3,10 @@
  *
  * Weights use the marginal over v: f_beta(v) = exp((1-beta) a'v + beta b'v) prod_j (1 +
  * exp(beta (c + v'W)_j)); a [V] are the log odds of the base rates. Runs are cut into fixed shards
- * spread over ranks and threads; every random number is keyed by (seed, run, temperature). */
+ * of 32, spread over ranks and threads; every random number is keyed by (seed, run, temperature),
+ * and bits depend on neither. Models, configurations and samples are replicated; errors are the
+ * same on all ranks: SMR_ERR_INPUT for inverse temperatures that don't rise strictly from 0 to 1
+ * (names the first one), SMR_ERR_NUMERIC for NaN or Inf in a model or a weight. */
 #ifndef SIMMER_SAMPLE_ANNEALING_H
 #define SIMMER_SAMPLE_ANNEALING_H
 
@@ -19,35 +22,39 @@ typedef struct {
 } smr_annealing_config;
 
 typedef struct {
-  double log_z;             /* ln of the mean weight, plus ln Z_0 */
-  double log_z_stderr;      /* by the delta method on the mean weight */
+  double log_z;             /* ln Z_0 + ln of the mean weight; ln Z_0 - that in reverse */
+  double log_z_stderr;      /* by the delta method on the mean weight; NaN for one run */
   double effective_samples; /* (sum w)^2 / sum w^2 */
-  int is_reliable;          /* effective_samples >= 0.1 n_runs */
+  int is_reliable;          /* effective_samples >= 0.1 n_runs, and n_runs > 1 */
 } smr_annealing_result;
 
 /* betas of Salakhutdinov & Murray: 0 to .5 by 1e-3, to .9 by 1e-4, to 1 by 1e-5: 14,501 of them.
  * Returns how many; betas may be NULL. */
 int64_t smr_annealing_usual_betas(double *betas);
-/* a = log odds of (mean n + strength) / (n + 2 strength) for pixel means of n images. */
+/* a [V] = log odds of (mean n + strength) / (n + 2 strength) for pixel means of n images. */
 void smr_annealing_base_bias(int64_t n_visible, const double *mean, int64_t n, double strength,
                              float *base_bias);
 
 /* From independent base states up; underestimates ln Z in expectation. log_weights[n_runs] on all
- * ranks (may be NULL). Collective on context. */
+ * ranks (may be NULL): the mean weight is Z / Z_0 in expectation. Collective on context. */
 smr_status smr_annealing_run(const smr_context *context, const smr_rbm *rbm,
                              const smr_annealing_config *config, double *log_weights,
                              smr_annealing_result *out) SMR_NODISCARD;
-/* From samples v [n_runs x V] of the model (exact ones make it overestimate in expectation) down.
- * Samples are replicated on all ranks. Collective. */
+/* From samples v [n_runs x V] of the model (exact ones make it overestimate in expectation) down;
+ * the mean weight is Z_0 / Z in expectation. SMR_ERR_INPUT for samples other than 0 and 1.
+ * Collective on context. */
 smr_status smr_annealing_run_reverse(const smr_context *context, const smr_rbm *rbm,
                                      const smr_annealing_config *config, const float *samples,
                                      double *log_weights, smr_annealing_result *out) SMR_NODISCARD;
+/* Operations of all runs: two products a temperature. Local. */
 double smr_annealing_count_flops(const smr_annealing_config *config, int64_t n_visible,
                                  int64_t n_hidden);
 
-/* Naive mean-field and second-order TAP free energies (Gabrie, Tramel, Krzakala 2015): -F of the
- * best of n_starts fixed points of damped iterations; no standard error. *is_converged says whether
- * one was reached. Local, deterministic by seed. */
+/* Naive mean-field (order 1, a lower bound of ln Z) and second-order TAP (order 2) free energies
+ * (Gabrie, Tramel, Krzakala 2015): -F of the best of n_starts fixed points of damped iterations
+ * from random means, or where those ended when none was reached (*is_converged = 0); no standard
+ * error. SMR_ERR_INPUT for another order or no starts, SMR_ERR_NUMERIC for NaN or Inf in the model.
+ * Local, deterministic by seed. */
 smr_status smr_mean_field_log_z(const smr_rbm *rbm, int order, int64_t n_starts, uint64_t seed,
                                 double *log_z, int *is_converged) SMR_NODISCARD;
 

@@ -2,8 +2,9 @@
  *
  * u [S x C x T] is the energy difference E - E_0 of S scans, C independent chains, T temperatures
  * betas[T] from 0 to 1; log_z0 = ln Z of E_0. Each chain gives its own estimate; the value is their
- * mean (in ln Z) and the standard error a jackknife over chains. Energies are summed in a fixed
- * order with log-sum-exp. */
+ * mean (in ln Z) and the standard error a jackknife over chains, NaN for one. Energies are summed
+ * in a fixed order with log-sum-exp. SMR_ERR_INPUT for betas that don't rise strictly from 0 to 1
+ * (names the first one), SMR_ERR_NUMERIC for NaN or Inf among the energies. */
 #ifndef SIMMER_SAMPLE_ESTIMATE_H
 #define SIMMER_SAMPLE_ESTIMATE_H
 
@@ -22,7 +23,8 @@ typedef struct {
   double log_z, stderr_log_z;
 } smr_log_z_estimate;
 
-/* Stepping stone (Xie et al. 2011), from the colder's point of view and back. */
+/* Stepping stone (Xie et al. 2011): the samples of an edge's hotter end weighted towards the colder
+ * one; and back, those of the colder end towards the hotter one. */
 smr_status smr_estimate_stepping_forward(const smr_ladder_energies *e,
                                          smr_log_z_estimate *out) SMR_NODISCARD;
 smr_status smr_estimate_stepping_backward(const smr_ladder_energies *e,
@@ -30,13 +32,15 @@ smr_status smr_estimate_stepping_backward(const smr_ladder_energies *e,
 /* Bennett's acceptance ratio (Bennett 1976) on every edge. */
 smr_status smr_estimate_bennett(const smr_ladder_energies *e,
                                 smr_log_z_estimate *out) SMR_NODISCARD;
-/* Thermodynamic integration, with the trapezoid rule corrected by the energies' variances. */
+/* Thermodynamic integration, with the trapezoid rule corrected by the energies' variances (Euler &
+ * Maclaurin): an edge of step d is off by O(d^5). */
 smr_status smr_estimate_integration(const smr_ladder_energies *e,
                                     smr_log_z_estimate *out) SMR_NODISCARD;
 
 /* Of a series x[S x C] (row = scan): integrated autocorrelation time in scans (Geyer 1992, initial
- * positive sequence, chains pooled), effective sample size of all chains, split R-hat (Gelman et
- * al. 2013). NaN for constants. */
+ * positive sequence, chains pooled: their disagreement counts as correlation; at least 1 /
+ * log10(S C)), effective sample size S C / time of all chains, split R-hat (Gelman et al. 2013).
+ * NaN for constants and for fewer than 4 scans; SMR_ERR_NUMERIC for NaN or Inf in x. */
 typedef struct {
   double autocorrelation_time, effective_samples, split_r_hat;
 } smr_series_diagnosis;
