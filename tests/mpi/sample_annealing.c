@@ -139,6 +139,41 @@ static void test_reverse(void **state) {
   check_calibration(1);
 }
 
+/* The 8 x 8 Ising model as an RBM of 64 x 128 units, one hidden unit a bond, at K = .408: ln Z by
+ * Kaufman's formula, to 1e-6. Enough temperatures for a standard error below .2. */
+static void test_ising(void **state) {
+  enum { L = 8, SITES = L * L, N_RUNS = 100, N_BETAS = 2001 };
+  const double exact = 11.788691;
+  const float field = .7281152312F;
+  static float w[SITES * 2 * SITES], b[SITES], c[2 * SITES], a[SITES];
+  static double betas[N_BETAS];
+  smr_annealing_result result;
+  (void)state;
+  memset(w, 0, sizeof w);
+  for (int bond = 0; bond < 2 * SITES; bond++) {
+    const int site = bond / 2;
+    const int right = site / L * L + (site + 1) % L;
+    const int below = (site + L) % SITES;
+    w[site * 2 * SITES + bond] = 4.0F * field;
+    w[(bond % 2 == 0 ? right : below) * 2 * SITES + bond] = 4.0F * field;
+    c[bond] = -4.0F * field;
+    b[site] = -8.0F * field;
+  }
+  for (int k = 0; k < N_BETAS; k++) {
+    betas[k] = (double)k / (N_BETAS - 1);
+  }
+  const smr_rbm rbm = {SITES, 2 * SITES, w, b, c};
+  for (uint64_t seed = 0; seed < 3; seed++) {
+    const smr_annealing_config config = {N_RUNS, N_BETAS, betas, a, seed};
+    assert_ok(smr_annealing_run(test_world, &rbm, &config, NULL, &result));
+    if (test_world->rank == 0) {
+      print_message("Ising: %.3f +- %.3f\n", result.log_z, result.log_z_stderr);
+    }
+    assert_true(result.is_reliable && result.log_z_stderr < 0.2);
+    assert_true(fabs(result.log_z - exact) < 4.0 * result.log_z_stderr);
+  }
+}
+
 /* Without weights and from the right base rates a path of independent units has one weight, and
  * exponentials are good to 2e-15. */
 static void test_independent(void **state) {
@@ -312,4 +347,5 @@ static void test_usual(void **state) {
 MPI_TEST_MAIN(cmocka_unit_test(test_forward), cmocka_unit_test(test_reverse),
               cmocka_unit_test(test_independent), cmocka_unit_test(test_weights),
               cmocka_unit_test(test_bits), cmocka_unit_test(test_numeric_errors),
-              cmocka_unit_test(test_input_errors), cmocka_unit_test(test_usual))
+              cmocka_unit_test(test_input_errors), cmocka_unit_test(test_usual),
+              cmocka_unit_test(test_ising))
