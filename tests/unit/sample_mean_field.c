@@ -87,6 +87,51 @@ static void test_weak(void **state) {
   }
 }
 
+static double entropy(double m) {
+  return -m * log(m) - (1.0 - m) * log(1.0 - m);
+}
+
+/* -F of one visible and one hidden unit of means x and y. */
+static double evaluate_pair(const model *made, int order, double x, double y) {
+  const double w = (double)made->w[0];
+  return entropy(x) + entropy(y) + (double)made->b[0] * x + (double)made->c[0] * y + w * x * y +
+         (order == 2 ? 0.5 * w * w * (x - x * x) * (y - y * y) : 0.0);
+}
+
+/* The largest over y, or over x and y when x < 0, by ternary search. */
+static double search(const model *made, int order, double x) {
+  double low = 1e-9;
+  double high = 1.0 - 1e-9;
+  for (int k = 0; k < 100; k++) {
+    const double p = low + (high - low) / 3.0;
+    const double q = high - (high - low) / 3.0;
+    const double at_p = x < 0.0 ? search(made, order, p) : evaluate_pair(made, order, x, p);
+    const double at_q = x < 0.0 ? search(made, order, q) : evaluate_pair(made, order, x, q);
+    *(at_p < at_q ? &low : &high) = at_p < at_q ? p : q;
+  }
+  return x < 0.0 ? search(made, order, low) : evaluate_pair(made, order, x, low);
+}
+
+/* A pair of units, whose -F is concave for these weights: its maximum by another method. The value
+ * is stationary, so that its rounding is all that is left. */
+static void test_pair(void **state) {
+  static model made;
+  const float weights[] = {-2.0F, 0.5F, 1.5F};
+  (void)state;
+  for (int k = 0; k < 6; k++) {
+    const int order = 1 + k % 2;
+    int is_converged = 0;
+    make_model(4, 0.0, &made);
+    made.w[0] = weights[k / 2];
+    made.b[0] = 0.75F;
+    made.c[0] = -1.25F;
+    made.rbm.n_visible = made.rbm.n_hidden = 1;
+    const double log_z = solve(&made, order, &is_converged);
+    assert_true(is_converged);
+    assert_close(log_z, search(&made, order, -1.0), 0.0, 1e-13);
+  }
+}
+
 /* Strong couplings: naive mean field stays a bound, and the best of more starts is no worse. */
 static void test_strong(void **state) {
   static model made;
@@ -122,7 +167,7 @@ static void test_errors(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_independent),
-                                     cmocka_unit_test(test_weak), cmocka_unit_test(test_strong),
-                                     cmocka_unit_test(test_errors)};
+                                     cmocka_unit_test(test_weak), cmocka_unit_test(test_pair),
+                                     cmocka_unit_test(test_strong), cmocka_unit_test(test_errors)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
