@@ -111,5 +111,6 @@ const smr_job_experiment *smr_experiment_list(void);
 
 extern const smr_experiment smr_experiment_ridge;
 extern const smr_experiment smr_experiment_rbm;
+extern const smr_experiment smr_experiment_renormalize;
 
 #endif

@@ -1,4 +1,5 @@
-/* The RBM experiment's parts: configuration, metrics, data. Private to src/app/rbm_*.c. */
+/* The RBM experiment's parts: configuration, metrics, data. Private to src/app/rbm_*.c, and shared
+ * with the other experiments that train RBMs. */
 #ifndef SIMMER_APP_RBM_H
 #define SIMMER_APP_RBM_H
 
@@ -10,7 +11,16 @@
 #include "simmer/train/monitor.h"
 #include "simmer/train/trainer.h"
 
+typedef enum { SMR_TERM_ONES, SMR_TERM_FIELD } smr_renormalize_term;
+
+/* What is added to the energy, and how data become a Hamiltonian (renormalize alone). */
 typedef struct {
+  int term; /* smr_renormalize_term */
+  double strength, smoothing;
+} smr_renormalize_config;
+
+typedef struct {
+  smr_renormalize_config renormalize;
   smr_image_config data;
   smr_train_config train;
   smr_rbm_config rbm;
@@ -31,7 +41,7 @@ typedef struct {
   smr_image_shape shapes[SMR_RBM_SOURCES];
 } smr_rbm_survey;
 
-extern const smr_key_table smr_rbm_keys;
+extern const smr_key_table smr_rbm_keys, smr_renormalize_keys;
 
 /* X(name, unit, meaning): what a monitoring point records, and, at the last one, a unit's outputs.
  */
@@ -77,5 +87,11 @@ const smr_images *smr_rbm_find_images(void *state, const smr_image_config *confi
 smr_status smr_rbm_check(const smr_job *job, const char *data_folder, void *survey,
                          smr_text *report) SMR_NODISCARD;
 void smr_rbm_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost);
+/* Shape of a unit's images by the survey; a source that nobody has looked at counts as MNIST. */
+smr_image_shape smr_rbm_find_shape(const smr_rbm_survey *survey, const smr_rbm_job *job);
+/* A trainer at step 0, from the parameters of job->start if there are any, read by rank 0. The job
+ * and the images are borrowed. Collective on group. */
+smr_status smr_rbm_create_trainer(const smr_context *group, const smr_rbm_job *job,
+                                  const smr_images *images, smr_trainer **out) SMR_NODISCARD;
 
 #endif

@@ -1,4 +1,5 @@
-/* Keys of the RBM experiment. */
+/* Keys of the experiments that train RBMs: data, model and training are the same for all; each adds
+ * its own at one end of the list, so that a table is a window of it. */
 #include <math.h>
 
 #include "rbm.h"
@@ -10,13 +11,30 @@ static const char *const schedules[] = {"constant", "step",         "exponential
                                         "cosine",   "inverse_time", NULL};
 static const char *const phases[] = {"cd", "pcd", NULL};
 static const char *const modes[] = {"auto", "serial", "parallel", NULL};
+static const char *const terms[] = {"ones", "field", NULL};
 
 #define AT(field) offsetof(smr_rbm_job, field)
 
+/* Rows of renormalize.*; of data.*, rbm.* and train.*; of monitor.* and checkpoint.*. */
+enum { N_RENORMALIZE = 3, N_MODEL = 47, N_MONITOR = 10 };
+enum { N_KEYS = N_RENORMALIZE + N_MODEL + N_MONITOR };
+
 static const smr_key keys[] = {
-    {"data.source", SMR_KEY_CHOICE, 0, AT(data.source), 0, 0, "", "digits", sources,
-     "Where images come from: built-in deformed digits, IDX files, HDF5, MNIST deformed by the "
-     "InfiMNIST index rule, Ising configurations, or bars and stripes."},
+    {"renormalize.term", SMR_KEY_CHOICE, 0, AT(renormalize.term), 0, 0, "", "ones", terms,
+     "K(v) that is added to the energy, in units of renormalize.strength: the number of ones, or "
+     "an "
+     "independent normal number for each state, drawn anew in each replicate (field)."},
+    {"renormalize.strength", SMR_KEY_REAL, 0, AT(renormalize.strength), -100, 100, "", "0.5", NULL,
+     "Factor of K(v); 0 leaves the energy as it is."},
+    {"renormalize.smoothing", SMR_KEY_REAL, SMR_KEY_OPEN_MINIMUM, AT(renormalize.smoothing), 0, 1,
+     "", "0.05", NULL,
+     "All sources but ising: share of the uniform distribution in that of the data, so that every "
+     "state has a probability."},
+
+    [N_RENORMALIZE] =
+        {"data.source", SMR_KEY_CHOICE, 0, AT(data.source), 0, 0, "", "digits", sources,
+         "Where images come from: built-in deformed digits, IDX files, HDF5, MNIST deformed by the "
+         "InfiMNIST index rule, Ising configurations, or bars and stripes."},
     {"data.file", SMR_KEY_STRING, 0, AT(data.file), 0, 0, "", "\"\"", NULL,
      "idx, hdf5: file of the training images, relative to the data folder; .gz is tried, too."},
     {"data.labels", SMR_KEY_STRING, 0, AT(data.labels), 0, 0, "", "\"\"", NULL,
@@ -121,8 +139,10 @@ static const smr_key keys[] = {
     {"train.gradient_limit", SMR_KEY_REAL, 0, AT(train.gradient_limit), 0, INFINITY, "", "0", NULL,
      "Longer gradients are shortened to this norm; 0 is no limit."},
 
-    {"monitor.period", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(monitor_period), 1, 1e15, "steps", "auto",
-     NULL, "Steps between two monitoring points; auto is an epoch, at most 1000 steps."},
+    [N_RENORMALIZE +
+        N_MODEL] = {"monitor.period", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(monitor_period), 1, 1e15,
+                    "steps", "auto", NULL,
+                    "Steps between two monitoring points; auto is an epoch, at most 1000 steps."},
     {"monitor.rows", SMR_KEY_INT, 0, AT(monitor.rows), 1, 1e9, "rows", "2000", NULL,
      "Training rows, and as many held-out rows, that are measured."},
     {"monitor.singular_values", SMR_KEY_INT, 0, AT(monitor.n_singular_values), 0, 100000, "", "16",
@@ -143,7 +163,10 @@ static const smr_key keys[] = {
      "Gathered and written by one rank, or by all through MPI-IO; auto: by all from 4 GiB on."},
 };
 
-const smr_key_table smr_rbm_keys = {keys, sizeof keys / sizeof keys[0], sizeof(smr_rbm_job)};
+_Static_assert(sizeof keys / sizeof keys[0] == N_KEYS, "a key is missing in the numbers of rows");
+
+const smr_key_table smr_renormalize_keys = {keys, N_RENORMALIZE + N_MODEL, sizeof(smr_rbm_job)};
+const smr_key_table smr_rbm_keys = {keys + N_RENORMALIZE, N_MODEL + N_MONITOR, sizeof(smr_rbm_job)};
 
 #define NAME(name, unit, meaning) #name,
 static const char *const output_names[] = {SMR_RBM_METRICS(NAME) NULL};

@@ -311,32 +311,33 @@ done:
 /* --- putting it together --- */
 
 /* Parameters to start from, read by rank 0. */
-static smr_status read_start(const training *t, smr_model *model) {
-  smr_status status = t->group->rank == 0 ? smr_model_read(t->job.start, model) : SMR_OK;
-  SMR_TRY(smr_agree_root(t->group, 0, status));
+static smr_status read_start(const smr_context *group, const char *path, smr_model *model) {
+  smr_status status = group->rank == 0 ? smr_model_read(path, model) : SMR_OK;
+  SMR_TRY(smr_agree_root(group, 0, status));
   int64_t sizes[2] = {model->n_visible, model->n_hidden};
-  smr_broadcast(t->group, 0, sizes, sizeof sizes);
-  if (t->group->rank != 0) {
+  smr_broadcast(group, 0, sizes, sizeof sizes);
+  if (group->rank != 0) {
     status = smr_model_create(sizes[0], sizes[1], -1, model);
   }
-  SMR_TRY(smr_agree(t->group, status));
+  SMR_TRY(smr_agree(group, status));
   const size_t v = (size_t)sizes[0], h = (size_t)sizes[1];
-  smr_broadcast(t->group, 0, model->w, v * h * sizeof(float));
-  smr_broadcast(t->group, 0, model->visible_bias, v * sizeof(float));
-  smr_broadcast(t->group, 0, model->hidden_bias, h * sizeof(float));
+  smr_broadcast(group, 0, model->w, v * h * sizeof(float));
+  smr_broadcast(group, 0, model->visible_bias, v * sizeof(float));
+  smr_broadcast(group, 0, model->hidden_bias, h * sizeof(float));
   return SMR_OK;
 }
 
-static smr_status create_trainer(training *t) {
+smr_status smr_rbm_create_trainer(const smr_context *group, const smr_rbm_job *job,
+                                  const smr_images *images, smr_trainer **out) {
   smr_model model = {0};
   smr_status status = SMR_OK;
-  const bool has_start = t->job.start[0] != '\0';
+  const bool has_start = job->start[0] != '\0';
   if (has_start) {
-    SMR_TRY_DONE(read_start(t, &model));
+    SMR_TRY_DONE(read_start(group, job->start, &model));
   }
   smr_rbm start = {model.n_visible, model.n_hidden, model.w, model.visible_bias, model.hidden_bias};
-  SMR_TRY_DONE(smr_trainer_create(t->group, &t->job.train, &t->job.rbm, t->images,
-                                  has_start ? &start : NULL, &t->trainer));
+  SMR_TRY_DONE(
+      smr_trainer_create(group, &job->train, &job->rbm, images, has_start ? &start : NULL, out));
 done:
   smr_model_clear(&model);
   return status;
@@ -363,7 +364,7 @@ smr_status smr_rbm_run(const smr_unit *unit) {
   t.period = smr_rbm_get_period(&t.job, t.shape.n_train);
   smr_status status = SMR_OK;
   SMR_TRY_DONE(smr_agree(t.group, allocate(&t, list)));
-  SMR_TRY_DONE(create_trainer(&t));
+  SMR_TRY_DONE(smr_rbm_create_trainer(t.group, &t.job, t.images, &t.trainer));
   SMR_TRY_DONE(
       smr_monitor_create(t.group, &t.job.monitor, t.images, t.job.rbm.n_hidden, &t.monitor));
   SMR_TRY_DONE(begin(&t));

@@ -265,8 +265,7 @@ smr_status smr_rbm_check(const smr_job *job, const char *data_folder, void *surv
 
 /* --- cost --- */
 
-/* A source that nobody has looked at counts as MNIST. */
-static smr_image_shape find_shape(const smr_rbm_survey *survey, const smr_rbm_job *job) {
+smr_image_shape smr_rbm_find_shape(const smr_rbm_survey *survey, const smr_rbm_job *job) {
   smr_image_shape usual = {.n_train = 54000,
                            .n_valid = 6000,
                            .n_test = 10000,
@@ -283,7 +282,7 @@ static smr_image_shape find_shape(const smr_rbm_survey *survey, const smr_rbm_jo
 
 void smr_rbm_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost) {
   const smr_rbm_job *job = config;
-  const smr_image_shape shape = find_shape(survey, job);
+  const smr_image_shape shape = smr_rbm_find_shape(survey, job);
   double flops = 0, slow_flops = 0;
   int64_t bytes = 0;
   smr_monitor_cost monitor = {0};

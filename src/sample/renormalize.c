@@ -2,6 +2,7 @@
 #include "simmer/sample/renormalize.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "precise.h"
 #include "simmer/base/memory.h"
@@ -182,4 +183,13 @@ double smr_renormalize_count_flops(int64_t n_visible, int64_t n_hidden) {
   const double n_states = n_joint > SMR_RENORMALIZE_JOINT_BITS ? 0 : exp2((double)n_joint);
   return exp2((double)n_visible) * (2 * per_exp * (double)n_hidden + 20 * per_exp) +
          n_states * 2 * per_exp;
+}
+
+int64_t smr_renormalize_count_bytes(int64_t n_visible, int64_t n_hidden) {
+  const int64_t n_low = 1024; /* states in the table of hamiltonian.c */
+  const int64_t n_arrays = 4; /* f, k, h, and renormalized energies */
+  const bool has_joint = n_visible + n_hidden <= SMR_RENORMALIZE_JOINT_BITS;
+  const int64_t n_joint = has_joint ? (int64_t)2 << n_hidden : 0;
+  return (int64_t)sizeof(double) *
+         (n_arrays * ((int64_t)1 << n_visible) + (n_low + 1) * n_hidden + n_joint);
 }

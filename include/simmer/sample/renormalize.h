@@ -70,5 +70,7 @@ smr_status smr_renormalize_same_z(const smr_rbm *rbm, const double *f, const dou
 
 /* Operations of all of the above once for each, for `plan`. */
 double smr_renormalize_count_flops(int64_t n_visible, int64_t n_hidden);
+/* Bytes of their arguments and workspaces, on one thread. */
+int64_t smr_renormalize_count_bytes(int64_t n_visible, int64_t n_hidden);
 
 #endif
