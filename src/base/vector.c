@@ -171,6 +171,36 @@ void smr_vector_sample(smr_random_key key, uint64_t step, int64_t first_row,
   }
 }
 
+static void temper_logistic(int64_t n, const float *restrict bias, float beta, float *restrict x) {
+  for (int64_t j = 0; j < n; j++) {
+    x[j] = logistic(beta * (x[j] + bias[j]));
+  }
+}
+
+static void temper_logistic_base(int64_t n, const float *restrict bias, const float *restrict base,
+                                 float beta, float *restrict x) {
+  const float rest = 1.0F - beta;
+  for (int64_t j = 0; j < n; j++) {
+    x[j] = logistic(beta * (x[j] + bias[j]) + rest * base[j]);
+  }
+}
+
+void smr_vector_sample_tempered(smr_random_key key, uint64_t step, int64_t first_row,
+                                const smr_vector_tempered *tempered, float *x, float *out) {
+  const philox_batch batch = philox_start(key, step);
+  const smr_vector_units *units = &tempered->units;
+  const int64_t n = units->n_cols;
+  for (int64_t i = 0; i < units->n_rows; i++) {
+    const float beta = (float)tempered->beta[i];
+    if (tempered->base == NULL) {
+      temper_logistic(n, units->bias, beta, x + i * n);
+    } else {
+      temper_logistic_base(n, units->bias, tempered->base, beta, x + i * n);
+    }
+    draw_row(&batch, (uint64_t)(first_row + i), n, x + i * n, out + i * n);
+  }
+}
+
 void smr_vector_random_words(smr_random_key key, uint64_t step, uint64_t row, int64_t n,
                              uint32_t *out) {
   const philox_batch batch = philox_start(key, step);

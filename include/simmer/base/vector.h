@@ -37,6 +37,17 @@ typedef struct {
 void smr_vector_sample(smr_random_key key, uint64_t step, int64_t first_row,
                        const smr_vector_units *units, float *x, float *out);
 
+/* The same at an inverse temperature a row, beta[n_rows]: x = logistic(beta (x + bias) + (1 - beta)
+ * base), with base[n_cols] the biases at beta = 0, or NULL for zeros. At beta = 1 the bits are
+ * those of smr_vector_sample. */
+typedef struct {
+  smr_vector_units units;
+  const double *beta;
+  const float *base;
+} smr_vector_tempered;
+void smr_vector_sample_tempered(smr_random_key key, uint64_t step, int64_t first_row,
+                                const smr_vector_tempered *tempered, float *x, float *out);
+
 /* out[n]: 32 random bits each, by Philox4x32-10 (Random123). Word j depends on (key, row, step, j)
  * only. With K the first word of smr_random_bits(key, 0, step, UINT64_MAX), Philox's key is {low K,
  * high K} and the counter of block q is {q, low row, high row, low step}. Words go by groups of 32,

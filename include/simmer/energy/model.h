@@ -17,7 +17,7 @@
 
 enum { SMR_ENERGY_PARTS = 2 };
 
-/* Random numbers of a sweep: row i takes those of (key, rows[i], sweep). */
+/* Random numbers of a sweep: row i takes those of (key, first_row + i, sweep). */
 typedef struct {
   smr_random_key key;
   uint64_t sweep;
@@ -44,17 +44,20 @@ struct smr_energy_model {
                       float *const *parts);
 };
 
-/* An RBM with E_0 = -a'v (a [V] borrowed, log odds of the base rates; hidden units at 1/2); parts v
- * and h; a sweep draws h given v, then v given h: two GEMMs. The view and what it points to are
- * borrowed until destroyed. */
+/* An RBM with E_0 = -a'v (a [V] borrowed, log odds of the base rates, NULL for zeros; hidden units
+ * at 1/2); parts v and h; a sweep draws h given v, then v given h: two GEMMs. What the view points
+ * to is borrowed until destroyed. SMR_ERR_INPUT when a isn't finite. */
 smr_status smr_energy_create_rbm(const smr_rbm *rbm, const float *base_bias,
                                  smr_energy_model **out) SMR_NODISCARD;
-/* Periodic L x L Ising model, E = -K sum s s' + nothing else, spins {0,1} standing for -1, +1, E_0
- * = 0; checkerboard sweeps; L even, >= 2 (bonds counted twice at L = 2, as periodicity does). */
+/* Periodic L x L Ising model, E = -K sum s s' over bonds, units {0,1} standing for spins -1, +1,
+ * E_0 = 0; checkerboard sweeps; L even, >= 2 (bonds counted twice at L = 2, as periodicity does),
+ * else SMR_ERR_INPUT. */
 smr_status smr_energy_create_ising(int64_t side, double coupling,
                                    smr_energy_model **out) SMR_NODISCARD;
 /* Hopfield network of n units storing patterns xi [n_patterns x n] in {0,1} by Hebb's rule, E =
- * -1/2 s'Js with J = sum xi xi' / n, zero diagonal, s = 2x - 1 (Hopfield 1982); serial sweeps. */
+ * -1/2 s'Js with J = sum xi xi' / n, zero diagonal, s = 2x - 1 (Hopfield 1982), E_0 = 0; serial
+ * sweeps of n n_patterns operations. The patterns are copied. SMR_ERR_INPUT when one isn't binary;
+ * SMR_ERR_LIMIT when n n_patterns is beyond 2^30. */
 smr_status smr_energy_create_hopfield(int64_t n_units, int64_t n_patterns, const uint8_t *patterns,
                                       smr_energy_model **out) SMR_NODISCARD;
 void smr_energy_destroy(smr_energy_model **model);
