@@ -2,10 +2,11 @@
  * Bouchard-Cote, Deligiannidis, Doucet 2021), over ranks.
  *
  * T temperatures x C chains = R rows of states, which never move: each chain has its own ladder and
- * permutation. A scan = `sweeps` block-Gibbs sweeps of every row at its beta, the energies u of all
- * rows gathered, one round of even or odd swaps decided from them once, alike on every rank, from
- * random numbers keyed (seed, scan, pair, chain). Rows are cut into fixed shards of 128 that ranks
- * and OpenMP threads take; bits depend on the configuration alone. */
+ * permutation. The replica in slot k of chain c is row c M + k, M = most temperatures. A scan =
+ * `sweeps` block-Gibbs sweeps of every row at its beta, the energies u of all rows gathered, one
+ * round of even or odd swaps decided from them once, alike on every rank, from random numbers keyed
+ * (seed, scan, pair, chain). Rows are cut into fixed shards of 128 that ranks and OpenMP threads
+ * take; bits depend on the configuration alone. */
 #ifndef SIMMER_SAMPLE_TEMPERING_H
 #define SIMMER_SAMPLE_TEMPERING_H
 
@@ -16,11 +17,12 @@
 typedef struct {
   int64_t n_chains;
   int64_t n_temperatures;    /* -1 = about twice the barrier, found while tuning */
-  int64_t most_temperatures; /* bound of that, and what memory is made for */
+  int64_t most_temperatures; /* bound of that, and what memory is made for; not read otherwise */
   int64_t rounds;      /* tuning rounds of 2, 4, 8, … scans; the ladder is adapted after each */
   int64_t scans;       /* measured ones after tuning */
   int64_t sweeps;      /* per scan */
-  const double *betas; /* first ladder, strictly increasing from 0 to 1; NULL = equal steps */
+  const double *betas; /* first ladder [n_temperatures], strictly increasing within 0 to 1; NULL =
+                          equal steps; must be NULL when the number is to be found */
   uint64_t seed;
 } smr_tempering_config;
 
@@ -29,11 +31,12 @@ typedef struct {
 typedef struct {
   int64_t n_temperatures, n_chains, n_scans;
   const double *betas;     /* [T] */
-  const double *rejection; /* [T-1] mean rejection probability of each edge */
+  const double *rejection; /* [T-1] mean rejection probability of each edge, of all scans */
   double barrier;          /* sum of the rejections, Lambda */
   int64_t round_trips;     /* of all chains */
-  const double *energies;  /* u [n_scans x C x T] by temperature; NULL while tuning */
-  const int32_t *indices;  /* replica at temperature t: [n_scans x C x T]; NULL while tuning */
+  const double *energies;  /* u [n_scans x C x T] by temperature, before the scan's swaps; NULL
+                              while tuning */
+  const int32_t *indices;  /* replica (slot) at temperature t, likewise: [n_scans x C x T] */
 } smr_tempering_view;
 
 typedef struct smr_tempering smr_tempering;
@@ -44,7 +47,8 @@ smr_status smr_tempering_create(const smr_context *context, const smr_energy_mod
                                 const smr_tempering_config *config,
                                 smr_tempering **out) SMR_NODISCARD;
 void smr_tempering_destroy(smr_tempering **tempering);
-/* The next scan, tuning ones first; *is_done when all are done. Collective. */
+/* The next scan, tuning ones first; *is_done when all are done. SMR_ERR_NUMERIC, alike on all
+ * ranks, for an energy that isn't finite. Collective. */
 smr_status smr_tempering_scan(smr_tempering *tempering, int *is_done) SMR_NODISCARD;
 int64_t smr_tempering_get_scan(const smr_tempering *tempering); /* done so far */
 int64_t smr_tempering_count_scans(const smr_tempering *tempering);
