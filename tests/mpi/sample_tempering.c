@@ -210,7 +210,11 @@ static void assert_same(smr_tempering *t, smr_tempering *reference) {
   assert_on_all(memcmp(x.indices, y.indices, n * sizeof(int32_t)) == 0);
   assert_ok(smr_tempering_get_samples(t, v));
   assert_ok(smr_tempering_get_samples(reference, v2));
-  assert_on_all(memcmp(v, v2, sizeof v) == 0);
+  int n_different = 0;
+  for (int i = 0; i < 13 * V; i++) {
+    n_different += v[i] != v2[i];
+  }
+  assert_on_all(n_different == 0);
 }
 
 static void test_same_bits(void **state) {
