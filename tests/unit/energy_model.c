@@ -147,7 +147,8 @@ static void find_probabilities(const fixture *f, double beta, double *p) {
 static double measure(const fixture *f, int t, const double *p) {
   double counts[MOST_STATES] = {0};
   double chi2 = 0.0;
-  const double n = N_ROWS / N_BETAS;
+  const int n_rows = N_ROWS / N_BETAS;
+  const double n = n_rows;
   for (int row = t; row < N_ROWS; row += N_BETAS) {
     counts[get_state(f, row)]++;
   }
@@ -193,7 +194,7 @@ static void check_energies(fixture *f) {
 static void check_invariance(fixture *f) {
   const smr_random_key key = {5, smr_random_stream("test exact", 0, 0)};
   smr_energy_draw draw = {.key = {6, smr_random_stream("test sweep", 0, 0)}, .sweep = 3};
-  double p[N_BETAS][MOST_STATES];
+  double p[N_BETAS][MOST_STATES] = {{0}};
   int n_moved = 0;
   int *before = malloc(N_ROWS * sizeof *before);
   assert_non_null(before);
