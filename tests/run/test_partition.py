@@ -39,8 +39,9 @@ def test_ising(where: Path) -> None:
         if row["side"] == "8":
             check(abs(float(row["log_z_exact"]) - KAUFMAN[row["coupling"]]) < 1e-6, f"exact ln Z: {row}")
     scores = column(results, "z_score")
-    # Six estimators with errors in four cells; at 4.5 standard errors a chance of 2e-4 for all.
-    check(len(scores) == 24 and all(abs(float(row["z_score"])) < 4.5 for row in scores), f"z-scores: {scores}")
+    # Six estimators with errors in four cells. A jackknife over 16 chains leaves 15 degrees of freedom: beyond 6 lies a share
+    # of 2.4e-5 of Student's t, 6e-4 for all together.
+    check(len(scores) == 24 and all(abs(float(row["z_score"])) < 6 for row in scores), f"z-scores: {scores}")
     enumerated = [row for row in column(results, "log_z") if row["method"] == "1" and row["side"] == "4"]
     for row, exact in zip(enumerated, column(results, "log_z_exact")):
         check(abs(float(row["log_z"]) - float(exact["log_z_exact"])) < 1e-12, f"enumeration: {row} {exact}")
@@ -59,7 +60,7 @@ def test_model(where: Path) -> None:
     values = {row["method"]: float(row["log_z"]) for row in column(where / "of" / "results.h5", "log_z")}
     check(abs(values["1"] - trained) < 1e-9, f"enumeration: {values['1']} against {trained} while training")
     scores = column(where / "of" / "results.h5", "z_score")
-    check(len(scores) == 6 and all(abs(float(row["z_score"])) < 4.5 for row in scores), f"z-scores of a trained model: {scores}")
+    check(len(scores) == 6 and all(abs(float(row["z_score"])) < 6 for row in scores), f"z-scores of a trained model: {scores}")
     for ranks in (1, 3):
         done = run(["run", where / "of.yaml", "-o", where / "bad", "-s", f"partition.model={where}/nowhere.h5"], ranks)
         check(done.returncode == 2 and "nowhere.h5" in done.stderr, f"a missing model: {done.returncode} {done.stderr}")
