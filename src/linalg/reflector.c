@@ -2,26 +2,10 @@
 #include "reflector.h"
 
 #include <cblas.h>
-#include <lapacke.h>
 #include <string.h>
 
+#include "dots.h"
 #include "simmer/linalg/kernel.h"
-
-void smr_panel_factor(int rows, double *a, int lda, double *t) {
-  /* dgeqrt3 and not dgeqr2 or dgeqrf: those look for zero columns and shrink their products, so
-   * that padding would change bits. */
-  LAPACKE_dgeqrt3_work(LAPACK_COL_MAJOR, rows, SMR_PANEL, a, lda, t, SMR_PANEL);
-}
-
-void smr_panel_apply(int rows, const double *v, int ldv, const double *t, double *a, int lda,
-                     double *work) {
-  cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, SMR_PANEL, SMR_PANEL, rows, 1.0, v, ldv, a,
-              lda, 0.0, work, SMR_PANEL);
-  cblas_dtrmm(CblasColMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, SMR_PANEL, SMR_PANEL,
-              1.0, t, SMR_PANEL, work, SMR_PANEL);
-  cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, rows, SMR_PANEL, SMR_PANEL, -1.0, v, ldv,
-              work, SMR_PANEL, 1.0, a, lda);
-}
 
 static void clear_triangle(int width, double *a, int64_t lda) {
   for (int c = 0; c < width; c++) {
@@ -71,14 +55,10 @@ static int get_width(int count, int first) {
   return count - first < SMR_PANEL ? count - first : SMR_PANEL;
 }
 
-/* T of one block from V (with its zeros and ones): column j is -tau_j T(0:j,0:j) (V'V)(0:j,j), and
- * tau_j on the diagonal (Schreiber, Van Loan 1989). dlarft does the same by products of vectors,
- * far slower. */
-static void build_triangle(int rows, int width, const double *v, int ld, const double *tau,
+void smr_reflector_build_t(int rows, int width, const double *v, int ld, const double *tau,
                            double *t) {
   double gram[SMR_PANEL * SMR_PANEL];
-  cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, width, width, rows, 1.0, v, ld, v, ld, 0.0,
-              gram, SMR_PANEL);
+  smr_dots_run(&(smr_dots){rows, width, width, true, v, ld, v, ld, gram, SMR_PANEL});
   for (int j = 0; j < width; j++) {
     double *column = t + (int64_t)j * SMR_PANEL;
     for (int i = 0; i < j; i++) {
@@ -101,8 +81,8 @@ void smr_chain_build(smr_chain *chain, const double *tau) {
       memset(chain->v + (first + c) * ld, 0, (size_t)first * sizeof *v);
     }
     clear_triangle(width, v, ld);
-    build_triangle(chain->rows - first, width, v, chain->ld, tau + first,
-                   chain->t + (int64_t)first * SMR_PANEL);
+    smr_reflector_build_t(chain->rows - first, width, v, chain->ld, tau + first,
+                          chain->t + (int64_t)first * SMR_PANEL);
   }
 }
 

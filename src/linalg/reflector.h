@@ -18,6 +18,11 @@ void smr_panel_factor(int rows, double *a, int lda, double *t);
 /* a [rows x 32] = H' a, work [32 x 32]. */
 void smr_panel_apply(int rows, const double *v, int ldv, const double *t, double *a, int lda,
                      double *work);
+/* T of one block from V [rows x width], width <= 32, with its zeros and ones, and from tau: column
+ * j is -tau_j T(0:j,0:j) (V'V)(0:j,j), and tau_j on the diagonal (Schreiber, Van Loan 1989). dlarft
+ * does the same by products of vectors, far slower. Leading dimension of t: 32. */
+void smr_reflector_build_t(int rows, int width, const double *v, int ld, const double *tau,
+                           double *t);
 /* Puts V's ones and zeros in place of R in a factored panel. */
 void smr_panel_clear_triangle(double *a, int lda);
 /* Sum of x[i]^2 and sum of x[i] y[i] over n, in an order given by n alone; x 64-byte aligned. */
