@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* out [m x n] = v [rows x m]' c [rows x n], column-major, rows >= 1; with is_upper only what is needed for the
- * upper triangle is sure to be there. */
+/* out [m x n] = v [rows x m]' c [rows x n], column-major, rows >= 1; with is_upper only what is
+ * needed for the upper triangle is sure to be there. */
 typedef struct {
   int64_t rows;
   int m, n;
