@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "reflector.h"
 #include "simmer/base/integer.h"
 
 enum { PANEL = SMR_CYCLIC_BLOCK };
@@ -58,7 +59,11 @@ static void factor(const factorization *run, const panel *p) {
   const smr_cyclic *a = run->a;
   int column = count_before(run, p->first);
   double *from = a->a + (int64_t)column * a->ld + p->first;
-  LAPACKE_dgeqrt3_work(LAPACK_COL_MAJOR, p->rows, p->width, from, a->ld, p->t, p->width);
+  if (p->width == SMR_PANEL && p->rows >= SMR_PANEL) {
+    smr_panel_factor(p->rows, from, a->ld, p->t);
+  } else {
+    LAPACKE_dgeqrt3_work(LAPACK_COL_MAJOR, p->rows, p->width, from, a->ld, p->t, p->width);
+  }
   for (int64_t j = 0; j < p->width; j++) {
     double *to = p->v + j * p->rows;
     memset(to, 0, (size_t)j * sizeof *to);
