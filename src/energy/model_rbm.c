@@ -5,7 +5,6 @@
 #include "simmer/base/memory.h"
 #include "simmer/base/vector.h"
 #include "simmer/energy/model.h"
-#include "simmer/linalg/kernel.h"
 
 typedef struct {
   smr_energy_model model; /* what callers see */
@@ -13,41 +12,12 @@ typedef struct {
   const float *base; /* a [V], or NULL */
 } rbm_model;
 
-/* out [n x H] = v W. */
-static smr_status multiply_hidden(const smr_rbm *rbm, int64_t n, const float *v, float *out) {
-  return smr_kernel_sgemm(&(smr_sgemm){.m = n,
-                                       .n = rbm->n_hidden,
-                                       .k = rbm->n_visible,
-                                       .a = v,
-                                       .lda = rbm->n_visible,
-                                       .b = rbm->w,
-                                       .ldb = rbm->n_hidden,
-                                       .alpha = 1.0F,
-                                       .c = out,
-                                       .ldc = rbm->n_hidden});
-}
-
-/* out [n x V] = h W'. */
-static smr_status multiply_visible(const smr_rbm *rbm, int64_t n, const float *h, float *out) {
-  return smr_kernel_sgemm(&(smr_sgemm){.is_b_transposed = true,
-                                       .m = n,
-                                       .n = rbm->n_visible,
-                                       .k = rbm->n_hidden,
-                                       .a = h,
-                                       .lda = rbm->n_hidden,
-                                       .b = rbm->w,
-                                       .ldb = rbm->n_hidden,
-                                       .alpha = 1.0F,
-                                       .c = out,
-                                       .ldc = rbm->n_visible});
-}
-
 static smr_status compute_energy(const void *self, int64_t n, const float *const *parts,
                                  float *work, double *u) {
   const rbm_model *m = self;
   const int64_t n_visible = m->rbm.n_visible;
   const int64_t n_hidden = m->rbm.n_hidden;
-  SMR_TRY(multiply_hidden(&m->rbm, n, parts[0], work));
+  SMR_TRY(smr_rbm_multiply_hidden(&m->rbm, n, parts[0], work));
   for (int64_t i = 0; i < n; i++) {
     const float *v = parts[0] + i * n_visible;
     const float *h = parts[1] + i * n_hidden;
@@ -70,10 +40,10 @@ static smr_status sweep(const void *self, const smr_energy_draw *draw, int64_t n
   const smr_vector_tempered hidden = {{n, m->rbm.n_hidden, m->rbm.hidden_bias}, beta, NULL};
   const smr_vector_tempered visible = {{n, m->rbm.n_visible, m->rbm.visible_bias}, beta, m->base};
   (void)work;
-  SMR_TRY(multiply_hidden(&m->rbm, n, parts[0], parts[1]));
+  SMR_TRY(smr_rbm_multiply_hidden(&m->rbm, n, parts[0], parts[1]));
   smr_vector_sample_tempered(draw->key, 2 * draw->sweep, draw->first_row, &hidden, parts[1],
                              parts[1]);
-  SMR_TRY(multiply_visible(&m->rbm, n, parts[1], parts[0]));
+  SMR_TRY(smr_rbm_multiply_visible(&m->rbm, 1.0F, n, parts[1], parts[0]));
   smr_vector_sample_tempered(draw->key, 2 * draw->sweep + 1, draw->first_row, &visible, parts[0],
                              parts[0]);
   return SMR_OK;
