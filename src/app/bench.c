@@ -5,7 +5,6 @@
  * a rate is the sum over ranks. Medians of 5. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
@@ -182,11 +181,6 @@ done:
   return status;
 }
 
-static int compare_doubles(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 static smr_status time_path(bench_work *bench, smr_svd_method method, matrix *data, int repeats,
                             double *median) {
   double *weights = NULL, *coefficients = NULL, seconds[REPEATS];
@@ -200,8 +194,7 @@ static smr_status time_path(bench_work *bench, smr_svd_method method, matrix *da
     smr_barrier(bench->world);
     seconds[i] = smr_clock_monotonic_s() - start;
   }
-  qsort(seconds, (size_t)repeats, sizeof *seconds, compare_doubles);
-  *median = seconds[repeats / 2];
+  *median = smr_clock_median(repeats, seconds);
 done:
   smr_memory_free(weights);
   smr_memory_free(coefficients);

@@ -1,6 +1,4 @@
 /* Rows of `simmer bench` about generated images. */
-#include <stdlib.h>
-
 #include "bench.h"
 #include "simmer/base/clock.h"
 #include "simmer/base/memory.h"
@@ -18,11 +16,6 @@ static smr_status read_all(const smr_context *world, const smr_images *images, f
     SMR_TRY(smr_images_read(images, SMR_STREAM_TRAIN, BATCH, rows, 0, pixels));
   }
   return SMR_OK;
-}
-
-static int compare_doubles(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
 }
 
 smr_status smr_bench_images(bench_work *bench) {
@@ -57,8 +50,7 @@ smr_status smr_bench_images(bench_work *bench) {
     SMR_TRY_DONE(smr_agree(world, read_all(world, images, pixels)));
     seconds[turn] = (smr_clock_monotonic_s() - start) / ((double)IMAGES * world->size);
   }
-  qsort(seconds, TURNS, sizeof *seconds, compare_doubles);
-  double median = seconds[TURNS / 2];
+  double median = smr_clock_median(TURNS, seconds);
   /* Nothing is faster than writing the floats. */
   smr_bench_print(bench,
                   &(bench_row){"rbm_images", "image/s",

@@ -5,7 +5,6 @@
  * figure is a median. */
 #include <math.h>
 #include <omp.h>
-#include <stdlib.h>
 
 #include "bench.h"
 #include "simmer/base/clock.h"
@@ -162,16 +161,6 @@ static smr_status take_turn(const smr_context *world, train_bench *b, int turn) 
   return smr_agree(world, status);
 }
 
-static int compare_doubles(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double get_median(double x[TURNS]) {
-  qsort(x, TURNS, sizeof *x, compare_doubles);
-  return x[TURNS / 2];
-}
-
 static void print_wanted(bench_work *bench, const bench_row *row) {
   if (smr_bench_is_wanted(bench, row->name)) {
     smr_bench_print(bench, row);
@@ -183,11 +172,11 @@ static void print(bench_work *bench, train_bench *b) {
   const double flops = 5 * 2.0 * BATCH * VISIBLE * HIDDEN;
   const double own_flops =
       5 * 2.0 * (double)(b->work.n_shards * b->work.shard_rows) * VISIBLE * HIDDEN;
-  double step = smr_bench_sum(world, get_median(b->step)) / world->size;
-  double reduction = get_median(b->reduction) + get_median(b->conversion);
-  double alone = get_median(b->alone_step);
-  double limit =
-      smr_bench_sum(world, b->work.n_shards > 0 ? own_flops / get_median(b->products) : 0);
+  double step = smr_bench_sum(world, smr_clock_median(TURNS, b->step)) / world->size;
+  double reduction = smr_clock_median(TURNS, b->reduction) + smr_clock_median(TURNS, b->conversion);
+  double alone = smr_clock_median(TURNS, b->alone_step);
+  double limit = smr_bench_sum(
+      world, b->work.n_shards > 0 ? own_flops / smr_clock_median(TURNS, b->products) : 0);
   reduction = smr_bench_sum(world, reduction) / world->size;
   print_wanted(bench, &(bench_row){"rbm_cd1_step", "operation/s",
                                    "RBM CD-1 step 784x500 batch 512, against its SGEMMs alone",

@@ -127,3 +127,13 @@ void smr_clock_sleep(double seconds) {
   while (nanosleep(&rest, &rest) != 0 && errno == EINTR) {
   }
 }
+
+static int compare_doubles(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+double smr_clock_median(int64_t n, double *measured) {
+  qsort(measured, (size_t)n, sizeof *measured, compare_doubles);
+  return measured[n / 2];
+}

@@ -1,17 +1,9 @@
 /* How fast this machine adds over ranks. */
 #include "simmer/comm/bench.h"
 
-#include <stdlib.h>
-
 #include "simmer/base/clock.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
-
-static int compare_doubles(const void *a, const void *b) {
-  double x = *(const double *)a;
-  double y = *(const double *)b;
-  return (x > y) - (x < y);
-}
 
 smr_status smr_bench_allreduce(const smr_context *context, int64_t n, int is_integer, int repeats,
                                double *seconds) {
@@ -41,8 +33,7 @@ smr_status smr_bench_allreduce(const smr_context *context, int64_t n, int is_int
     times[i < 0 ? 0 : i] = smr_clock_monotonic_s() - start;
   }
   MPI_Allreduce(MPI_IN_PLACE, times, repeats, MPI_DOUBLE, MPI_MAX, context->comm);
-  qsort(times, (size_t)repeats, sizeof *times, compare_doubles);
-  *seconds = times[repeats / 2];
+  *seconds = smr_clock_median(repeats, times);
 done:
   smr_memory_free(data);
   smr_memory_free(times);

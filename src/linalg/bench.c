@@ -1,7 +1,6 @@
 /* The rates that `simmer bench` and `simmer plan --calibrate` measure: GEMM and copy on one thread.
  */
 #include <cblas.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "simmer/base/clock.h"
@@ -29,17 +28,6 @@ static void multiply(const product *p) {
   }
 }
 
-static int compare_doubles(const void *a, const void *b) {
-  double x = *(const double *)a;
-  double y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static double median(double *x, int n) {
-  qsort(x, (size_t)n, sizeof *x, compare_doubles);
-  return x[n / 2];
-}
-
 static int clamp_repeats(int repeats) {
   return repeats < 1 ? 1 : repeats > MAX_REPEATS ? MAX_REPEATS : repeats;
 }
@@ -56,7 +44,7 @@ static double time_product(const product *p, int repeats) {
     }
     seconds[r] = (smr_clock_monotonic_s() - start) / calls;
   }
-  double s = median(seconds, repeats);
+  double s = smr_clock_median(repeats, seconds);
   return s > 0.0 ? flops / s : 0.0;
 }
 
@@ -106,7 +94,7 @@ smr_status smr_bench_copy(int64_t bytes, int repeats, double *bytes_per_s) {
     __asm__ volatile("" : : "r"(to) : "memory");
     seconds[r] = smr_clock_monotonic_s() - start;
   }
-  double s = median(seconds, n);
+  double s = smr_clock_median(n, seconds);
   *bytes_per_s = s > 0.0 ? 2.0 * (double)half / s : 0.0;
 done:
   smr_memory_free(from);

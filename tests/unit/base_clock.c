@@ -148,11 +148,20 @@ static void test_monotonic(void **state) {
   }
 }
 
+static void test_median(void **state) {
+  double odd[] = {3, -1, 2}, even[] = {4, 1, 3, 2}, one[] = {7};
+  (void)state;
+  assert_true(smr_clock_median(3, odd) == 2);
+  assert_true(smr_clock_median(4, even) == 3);
+  assert_true(smr_clock_median(1, one) == 7);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_format_duration),        cmocka_unit_test(test_parse_duration),
-      cmocka_unit_test(test_parse_mistakes),         cmocka_unit_test(test_date),
-      cmocka_unit_test(test_sleep_outlasts_signals), cmocka_unit_test(test_monotonic),
+      cmocka_unit_test(test_median),         cmocka_unit_test(test_format_duration),
+      cmocka_unit_test(test_parse_duration), cmocka_unit_test(test_parse_mistakes),
+      cmocka_unit_test(test_date),           cmocka_unit_test(test_sleep_outlasts_signals),
+      cmocka_unit_test(test_monotonic),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #define SIMMER_BASE_CLOCK_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "simmer/base/error.h"
 
@@ -15,5 +16,7 @@ const char *smr_clock_format_duration(double seconds, char *buffer, size_t buffe
 /* "HH:MM:SS", "MM:SS", "D-HH:MM:SS" (Slurm's forms) or plain minutes -> seconds. SMR_ERR_USAGE. */
 smr_status smr_clock_parse_duration(const char *text, double *seconds) SMR_NODISCARD;
 void smr_clock_sleep(double seconds);
+/* Median of n > 0 repeated measurements, the upper one of an even number; they get sorted. */
+double smr_clock_median(int64_t n, double *measured);
 
 #endif
