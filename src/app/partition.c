@@ -144,6 +144,7 @@ static smr_status summarize(const void *config, const smr_schema *outputs,
 static smr_status check(const smr_job *job, const char *data_folder, void *survey,
                         smr_text *report) {
   smr_status verdict = SMR_OK;
+  const char *seen = ""; /* the file that was read last: most sweeps have one alone */
   (void)data_folder;
   (void)survey;
   for (int64_t cell = 0; cell < smr_job_count_cells(job) && verdict == SMR_OK; ++cell) {
@@ -151,7 +152,11 @@ static smr_status check(const smr_job *job, const char *data_folder, void *surve
     smr_partition_job config;
     smr_model model = {0};
     smr_job_configure(job, cell, &common, &config);
-    if (config.model[0] != '\0' && smr_model_read(config.model, &model) != SMR_OK) {
+    if (config.model[0] == '\0' || strcmp(config.model, seen) == 0) {
+      continue;
+    }
+    seen = config.model;
+    if (smr_model_read(config.model, &model) != SMR_OK) {
       verdict = smr_job_complain(job, "partition.model", report, "%s", smr_error_message());
     }
     smr_model_clear(&model);

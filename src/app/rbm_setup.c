@@ -172,6 +172,9 @@ typedef struct {
   smr_text *report;
   smr_status verdict;
   bool has_batch, has_start; /* mistakes that were named already */
+  /* The model file that was read last, and its sizes: most sweeps start from one alone. */
+  const char *start;
+  int64_t n_visible, n_hidden;
 } checker;
 
 static const char *file_key(const smr_image_config *config) {
@@ -205,22 +208,33 @@ static void check_source(checker *check, const smr_image_config *config, smr_ima
   }
 }
 
+static smr_status read_start_sizes(checker *check, const char *start) {
+  smr_model model = {0};
+  if (check->start != NULL && strcmp(check->start, start) == 0) {
+    return SMR_OK;
+  }
+  SMR_TRY(smr_model_read(start, &model));
+  check->start = start;
+  check->n_visible = model.n_visible;
+  check->n_hidden = model.n_hidden;
+  smr_model_clear(&model);
+  return SMR_OK;
+}
+
 /* The model that a unit starts from has its sizes. */
 static void check_start(checker *check, const smr_rbm_job *config, const smr_image_shape *shape) {
-  smr_model model = {0};
-  if (smr_model_read(config->start, &model) != SMR_OK) {
+  if (read_start_sizes(check, config->start) != SMR_OK) {
     check->has_start = true;
     check->verdict =
         smr_job_complain(check->job, "rbm.start", check->report, "%s", smr_error_message());
-  } else if (model.n_visible != shape->n_pixels || model.n_hidden != config->rbm.n_hidden) {
+  } else if (check->n_visible != shape->n_pixels || check->n_hidden != config->rbm.n_hidden) {
     check->has_start = true;
     check->verdict = smr_job_complain(check->job, "rbm.start", check->report,
                                       "'%s' is a model of %" PRId64 " visible x %" PRId64
                                       " hidden units, and this job asks for %" PRId64 " x %" PRId64,
-                                      config->start, model.n_visible, model.n_hidden,
+                                      config->start, check->n_visible, check->n_hidden,
                                       shape->n_pixels, config->rbm.n_hidden);
   }
-  smr_model_clear(&model);
 }
 
 static void check_cell(checker *check, const smr_rbm_job *config, const smr_image_shape *shape) {
@@ -240,7 +254,7 @@ smr_status smr_rbm_check(const smr_job *job, const char *data_folder, void *surv
                          smr_text *report) {
   smr_rbm_survey *found = survey;
   source_list *list = NULL;
-  checker check = {job, data_folder, report, SMR_OK, false, false};
+  checker check = {.job = job, .data_folder = data_folder, .report = report};
   SMR_TRY(smr_memory_alloc(1, sizeof *list, "image sources", &list));
   smr_status status = list_sources(job, list);
   for (int64_t i = 0; status == SMR_OK && i < list->n; ++i) {
