@@ -37,6 +37,10 @@ static const cli_command commands[] = {
      "run a job; under mpirun or srun on many ranks, alone on one; resumes by default"},
     {"plan", "JOB [-n RANKS] [-o DIR] [-s key=value]... [--data DIR] [--calibrate]", "nosDKqv", 1,
      1, 0, smr_command_plan, "what a job will cost: units, memory, time, files, batch resources"},
+    {"status", "DIR [--json] [--watch]", "JW", 1, 1, 0, smr_command_status,
+     "what is done, who is at work, what failed, how training goes; works while jobs run"},
+    {"retry", "DIR [--failed|--quarantined] [-q|-v]", "AQqv", 1, 1, 0, smr_command_retry,
+     "let failed and quarantined units be tried again by the next run"},
     {"collect", "DIR [-q|-v]", "qv", 1, 1, 0, smr_command_collect,
      "build results.h5 from what is finished"},
     {"show", "FILE|DIR [NAME] [--csv]", "C", 1, 2, 0, smr_command_show,
@@ -68,6 +72,9 @@ static const struct option long_options[] = {{"output", required_argument, NULL,
                                              {"csv", no_argument, NULL, 'C'},
                                              {"markdown", no_argument, NULL, 'M'},
                                              {"json", no_argument, NULL, 'J'},
+                                             {"watch", no_argument, NULL, 'W'},
+                                             {"failed", no_argument, NULL, 'A'},
+                                             {"quarantined", no_argument, NULL, 'Q'},
                                              {"help", no_argument, NULL, 'h'},
                                              {NULL, 0, NULL, 0}};
 
@@ -157,6 +164,15 @@ static smr_status take_option(int letter, const char *value, smr_cli *cli) {
     break;
   case 'C':
     cli->is_csv = 1;
+    break;
+  case 'W':
+    cli->is_watching = 1;
+    break;
+  case 'A':
+    cli->is_failed_only = 1;
+    break;
+  case 'Q':
+    cli->is_quarantined_only = 1;
     break;
   case 'M':
     cli->is_markdown = 1;

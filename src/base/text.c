@@ -57,6 +57,44 @@ smr_status smr_text_add_bytes(smr_text *text, const void *data, size_t bytes) {
   return SMR_OK;
 }
 
+/* Bytes of the UTF-8 character that begins here, 0 if none does (RFC 3629: no overlong forms, no
+ * surrogates, nothing beyond U+10FFFF). */
+static int measure_character(const unsigned char *c) {
+  const int n = c[0] < 0x80       ? 1
+                : c[0] >> 5 == 6  ? 2
+                : c[0] >> 4 == 14 ? 3
+                : c[0] >> 3 == 30 ? 4
+                                  : 0;
+  for (int i = 1; i < n; ++i) {
+    if (c[i] >> 6 != 2) {
+      return 0;
+    }
+  }
+  int is_overlong = (n == 2 && c[0] < 0xc2) || (n == 3 && c[0] == 0xe0 && c[1] < 0xa0) ||
+                    (n == 4 && c[0] == 0xf0 && c[1] < 0x90);
+  int is_outside = (n == 3 && c[0] == 0xed && c[1] > 0x9f) ||
+                   (n == 4 && (c[0] > 0xf4 || (c[0] == 0xf4 && c[1] > 0x8f)));
+  return is_overlong || is_outside ? 0 : n;
+}
+
+smr_status smr_text_add_json(smr_text *text, const char *words) {
+  SMR_TRY(smr_text_add_bytes(text, "\"", 1));
+  for (const unsigned char *c = (const unsigned char *)words; *c != '\0';) {
+    int n = measure_character(c);
+    if (n == 0) {
+      SMR_TRY(smr_text_add(text, "\\ufffd"));
+    } else if (*c == '"' || *c == '\\') {
+      SMR_TRY(smr_text_add(text, "\\%c", *c));
+    } else if (*c < ' ') {
+      SMR_TRY(smr_text_add(text, "\\u%04x", *c));
+    } else {
+      SMR_TRY(smr_text_add_bytes(text, c, (size_t)n));
+    }
+    c += n > 0 ? n : 1;
+  }
+  return smr_text_add_bytes(text, "\"", 1);
+}
+
 void smr_text_clear(smr_text *text) {
   free(text->data);
   *text = (smr_text){0};

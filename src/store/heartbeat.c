@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,8 +25,9 @@
 #include "simmer/base/memory.h"
 
 enum { RECORD_BYTES = 640, CRC_BYTES = 9 /* "01234567\n" */ };
-static const char record_format[] = "simmer beat 1\nbeat %020" PRId64 "\ndone %020" PRId64
-                                    "\nfailed %020" PRId64 "\nwriter %s\nhost %s\nnow %s\n";
+static const char record_format[] =
+    "simmer beat 1\nbeat %020" PRId64 "\ndone %020" PRId64 "\nfailed %020" PRId64
+    "\nseconds %020" PRId64 "\nwriter %s\nhost %s\nnow %s\n";
 
 struct smr_heartbeat {
   char path[SMR_PATH_BYTES];
@@ -36,6 +38,7 @@ struct smr_heartbeat {
   pthread_cond_t wake;
   int must_end;
   smr_beat beat;
+  double start_s;
   double clock_s, ticked_s; /* the clock, and when (monotonic) it was put forward */
 };
 
@@ -54,7 +57,7 @@ static void copy_clean(char *to, size_t to_bytes, const char *from) {
 static void format_record(const smr_beat *beat, char record[RECORD_BYTES]) {
   char text[RECORD_BYTES];
   int length = snprintf(text, sizeof text, record_format, beat->beat, beat->n_done, beat->n_failed,
-                        beat->writer, beat->host, beat->now);
+                        beat->elapsed_s, beat->writer, beat->host, beat->now);
   memset(record, ' ', RECORD_BYTES);
   memcpy(record, text, (size_t)length);
   snprintf(text, sizeof text, "%08" PRIx32 "\n", smr_crc32(0, record, RECORD_BYTES - CRC_BYTES));
@@ -94,6 +97,7 @@ static int parse_record(const char *record, smr_beat *beat) {
   beat->beat = get_number(record, "beat");
   beat->n_done = get_number(record, "done");
   beat->n_failed = get_number(record, "failed");
+  beat->elapsed_s = get_number(record, "seconds");
   get_text(record, "writer", beat->writer, sizeof beat->writer);
   get_text(record, "host", beat->host, sizeof beat->host);
   get_text(record, "now", beat->now, sizeof beat->now);
@@ -106,9 +110,16 @@ int smr_beat_read(const char *path, smr_beat *beat) {
   if (file < 0) {
     return 0;
   }
+  struct stat facts = {0};
   ssize_t got = pread(file, record, RECORD_BYTES, 0);
+  int has_facts = fstat(file, &facts) == 0;
   close(file);
-  return got == RECORD_BYTES && parse_record(record, beat);
+  if (got != RECORD_BYTES || !parse_record(record, beat)) {
+    return 0;
+  }
+  beat->quiet_s = has_facts ? difftime(time(NULL), facts.st_mtime) : 0;
+  beat->quiet_s = beat->quiet_s > 0 ? beat->quiet_s : 0;
+  return 1;
 }
 
 static smr_status write_beat(const char *path, const smr_beat *beat) {
@@ -157,6 +168,7 @@ static int wait_for_beat(smr_heartbeat *heartbeat, smr_beat *beat) {
   }
   int goes_on = !heartbeat->must_end;
   heartbeat->beat.beat++;
+  heartbeat->beat.elapsed_s = (int64_t)(smr_clock_monotonic_s() - heartbeat->start_s);
   *beat = heartbeat->beat;
   pthread_mutex_unlock(&heartbeat->lock);
   return goes_on;
@@ -219,7 +231,8 @@ smr_status smr_heartbeat_start(const char *folder, const char *writer, double le
   snprintf(name, sizeof name, "%s.beat", writer);
   SMR_TRY_DONE(smr_file_join(heartbeat->path, folder, name));
   heartbeat->interval_s = lease_s / 6 < 1 ? lease_s / 6 : 1;
-  heartbeat->ticked_s = smr_clock_monotonic_s();
+  heartbeat->start_s = smr_clock_monotonic_s();
+  heartbeat->ticked_s = heartbeat->start_s;
   copy_clean(heartbeat->beat.writer, sizeof heartbeat->beat.writer, writer);
   smr_owner_get_host(heartbeat->beat.host);
   SMR_TRY_DONE(write_beat(heartbeat->path, &heartbeat->beat));

@@ -26,6 +26,25 @@ static void test_growth(void **state) {
   smr_text_clear(&text);
 }
 
+/* What JSON can't hold as it is gets escaped, or replaced when it isn't UTF-8. */
+static void test_json(void **state) {
+  (void)state;
+  static const char *const cases[][2] = {
+      {"", "\"\""},
+      {"a \"b\" \\ c", "\"a \\\"b\\\" \\\\ c\""},
+      {"\n\x01", "\"\\u000a\\u0001\""},
+      {"\xce\xbb \xf0\x9f\x94\xa5", "\"\xce\xbb \xf0\x9f\x94\xa5\""},
+      {"\xce", "\"\\ufffd\""},
+      {"\xc0\xaf|\xed\xa0\x80|\xf4\x90\x80\x80",
+       "\"\\ufffd\\ufffd|\\ufffd\\ufffd\\ufffd|\\ufffd\\ufffd\\ufffd\\ufffd\""}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    smr_text text = {0};
+    assert_ok(smr_text_add_json(&text, cases[i][0]));
+    assert_string_equal(text.data, cases[i][1]);
+    smr_text_clear(&text);
+  }
+}
+
 /* Lengths around every capacity: the terminator must always fit. */
 static void test_edges_of_capacity(void **state) {
   (void)state;
@@ -116,8 +135,11 @@ static void test_distance(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_growth),   cmocka_unit_test(test_edges_of_capacity),
-      cmocka_unit_test(test_bytes),    cmocka_unit_test(test_distance_by_definition),
+      cmocka_unit_test(test_growth),
+      cmocka_unit_test(test_json),
+      cmocka_unit_test(test_edges_of_capacity),
+      cmocka_unit_test(test_bytes),
+      cmocka_unit_test(test_distance_by_definition),
       cmocka_unit_test(test_distance),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

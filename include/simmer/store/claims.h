@@ -64,7 +64,10 @@ void smr_claims_report(smr_claims *claims, int64_t n_done, int64_t n_failed, con
 typedef struct {
   char writer[128], host[128], now[128];
   int64_t n_done, n_failed;
-  int64_t beat; /* counts up */
+  int64_t beat;      /* counts up */
+  int64_t elapsed_s; /* since the writer's start, on its own clock */
+  double quiet_s;    /* since the last beat, as far as the clocks here and there agree: to be shown,
+                        not to be decided by */
 } smr_beat;
 /* All heartbeat files of a folder; *beats is freed by smr_memory_free. */
 smr_status smr_claims_read_beats(const char *folder, smr_beat **beats, int64_t *n) SMR_NODISCARD;
