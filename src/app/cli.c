@@ -37,7 +37,12 @@ static const cli_command commands[] = {
      "run a job; under mpirun or srun on many ranks, alone on one; resumes by default"},
     {"plan", "JOB [-n RANKS] [-o DIR] [-s key=value]... [--data DIR] [--calibrate]", "nosDKqv", 1,
      1, 0, smr_command_plan, "what a job will cost: units, memory, time, files, batch resources"},
-    {"status", "DIR [--json] [--watch]", "JW", 1, 1, 0, smr_command_status,
+    {"submit",
+     "JOB [-n RANKS] [-o DIR] [-s key=value]... [--data DIR] [--fresh] [--site FILE] [--later] "
+     "[--dry-run] [-q|-v] [-- SBATCH OPTIONS]",
+     "nosDFSLYqv-", 1, 1, 0, smr_command_submit,
+     "check a job, write its batch script from plan and site profile, and submit it to Slurm"},
+    {"status", "DIR [--json|--brief] [--watch]", "JWB", 1, 1, 0, smr_command_status,
      "what is done, who is at work, what failed, how training goes; works while jobs run"},
     {"retry", "DIR [--failed|--quarantined] [-q|-v]", "AQqv", 1, 1, 0, smr_command_retry,
      "let failed and quarantined units be tried again by the next run"},
@@ -73,6 +78,10 @@ static const struct option long_options[] = {{"output", required_argument, NULL,
                                              {"markdown", no_argument, NULL, 'M'},
                                              {"json", no_argument, NULL, 'J'},
                                              {"watch", no_argument, NULL, 'W'},
+                                             {"brief", no_argument, NULL, 'B'},
+                                             {"dry-run", no_argument, NULL, 'Y'},
+                                             {"later", no_argument, NULL, 'L'},
+                                             {"site", required_argument, NULL, 'S'},
                                              {"failed", no_argument, NULL, 'A'},
                                              {"quarantined", no_argument, NULL, 'Q'},
                                              {"help", no_argument, NULL, 'h'},
@@ -165,6 +174,18 @@ static smr_status take_option(int letter, const char *value, smr_cli *cli) {
   case 'C':
     cli->is_csv = 1;
     break;
+  case 'B':
+    cli->is_brief = 1;
+    break;
+  case 'Y':
+    cli->is_dry = 1;
+    break;
+  case 'L':
+    cli->is_later = 1;
+    break;
+  case 'S':
+    cli->site = value;
+    break;
   case 'W':
     cli->is_watching = 1;
     break;
@@ -195,6 +216,14 @@ static smr_status parse_options(const cli_command *command, int argc, char **arg
                                 int *is_help) {
   opterr = 0;
   optind = 1;
+  /* What follows -- is for others, where a command takes it. */
+  for (int i = 1; i < argc && strchr(command->options, '-') != NULL; ++i) {
+    if (strcmp(argv[i], "--") == 0) {
+      cli->extra = argv + i + 1;
+      cli->n_extra = argc - i - 1;
+      argc = i;
+    }
+  }
   for (;;) {
     int letter = getopt_long(argc, argv, ":o:s:qvn:h", long_options, NULL);
     if (letter == -1) {

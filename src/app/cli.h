@@ -17,7 +17,11 @@ typedef struct {
   const char *data;   /* --data */
   const char *range;  /* --range */
   int is_fresh, is_csv, is_json, is_calibrating, is_markdown;
-  int is_watching, is_failed_only, is_quarantined_only;
+  int is_watching, is_failed_only, is_quarantined_only, is_brief;
+  int is_dry, is_later; /* submit */
+  const char *site;     /* submit --site */
+  char *const *extra;   /* what follows -- */
+  int n_extra;
   double time_limit_s; /* --time-limit, -1 if none */
   int64_t n_ranks;     /* plan -n */
 } smr_cli;
@@ -53,6 +57,7 @@ smr_status smr_command_bench(const smr_cli *cli, const smr_context *world) SMR_N
 smr_status smr_command_data(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;
 smr_status smr_command_plan(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;
 smr_status smr_command_collect(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;
+smr_status smr_command_submit(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;
 smr_status smr_command_status(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;
 smr_status smr_command_retry(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;
 smr_status smr_command_show(const smr_cli *cli, const smr_context *world) SMR_NODISCARD;

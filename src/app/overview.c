@@ -53,18 +53,40 @@ static void list_failures(smr_overview *o) {
   }
 }
 
-/* --- the newest history --- */
+/* --- units' own files --- */
 
-/* The unit whose metrics.h5 was written last. */
-static int find_newest(const char *folder, smr_overview_training *t, char path[SMR_PATH_BYTES]) {
+/* Step of the newest checkpoint in a folder of files "step-<number>.h5"; 0 without any. */
+static int64_t find_newest_step(const char *folder) {
+  int64_t newest = 0;
+  DIR *entries = opendir(folder);
+  for (const struct dirent *e = entries != NULL ? readdir(entries) : NULL; e != NULL;
+       e = readdir(entries)) {
+    if (strncmp(e->d_name, "step-", 5) == 0) {
+      newest = smr_int_max(newest, strtoll(e->d_name + 5, NULL, 10));
+    }
+  }
+  if (entries != NULL) {
+    closedir(entries);
+  }
+  return newest;
+}
+
+/* The unit whose metrics.h5 was written last, and the steps of all checkpoints. */
+static int search_units(const char *folder, smr_overview_training *t, int64_t *n_steps,
+                        char path[SMR_PATH_BYTES]) {
   char units[SMR_PATH_BYTES], one[SMR_PATH_BYTES + 300];
   struct timespec newest = {0};
   DIR *entries = smr_file_join(units, folder, "units") == SMR_OK ? opendir(units) : NULL;
   for (const struct dirent *e = entries != NULL ? readdir(entries) : NULL; e != NULL;
        e = readdir(entries)) {
     struct stat facts;
+    if (e->d_name[0] == '.') {
+      continue;
+    }
+    snprintf(one, sizeof one, "%s/%s/checkpoints", units, e->d_name);
+    *n_steps += find_newest_step(one);
     snprintf(one, sizeof one, "%s/%s/metrics.h5", units, e->d_name);
-    if (e->d_name[0] == '.' || stat(one, &facts) != 0) {
+    if (stat(one, &facts) != 0) {
       continue;
     }
     const struct timespec at = facts.st_mtim;
@@ -109,10 +131,10 @@ static int read_history(smr_arrays *file, const char *name, smr_overview_trainin
 }
 
 /* No history, or one that can't be read, is no reason not to show the rest. */
-static void load_training(const char *folder, smr_overview_training *t) {
+static void load_training(const char *folder, smr_overview_training *t, int64_t *n_steps) {
   char path[SMR_PATH_BYTES];
   smr_arrays *file = NULL;
-  if (!find_newest(folder, t, path) || smr_arrays_open(path, &file) != SMR_OK) {
+  if (!search_units(folder, t, n_steps, path) || smr_arrays_open(path, &file) != SMR_OK) {
     return;
   }
   int has_number = 0;
@@ -196,7 +218,7 @@ smr_status smr_overview_create(const char *folder, smr_overview **out) {
   o->n_excluded = smr_units_count(o->units, SMR_UNIT_EXCLUDED);
   predict(o);
   list_failures(o);
-  load_training(folder, &o->training);
+  load_training(folder, &o->training, &o->n_steps);
   load_batch_jobs(folder, o);
   smr_error_clear();
   *out = o;

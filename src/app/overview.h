@@ -27,9 +27,10 @@ typedef struct {
   int64_t n_done, n_failed, n_quarantined, n_pending, n_excluded;
   int64_t n_beats, n_alive; /* writers; those that have beaten within run.lease */
   smr_beat *beats;
-  double rate;   /* units a second of the living; NaN when nobody works */
-  double left_s; /* of what is pending, at that rate; NaN when it can't be told */
-  int64_t n_bad; /* cells of failed and quarantined units, the first few */
+  int64_t n_steps; /* of the newest checkpoints of all units */
+  double rate;     /* units a second of the living; NaN when nobody works */
+  double left_s;   /* of what is pending, at that rate; NaN when it can't be told */
+  int64_t n_bad;   /* cells of failed and quarantined units, the first few */
   int64_t bad[SMR_OVERVIEW_FAILURES];
   smr_overview_training training;
   int64_t n_batch_jobs;
@@ -40,6 +41,8 @@ smr_status smr_overview_create(const char *folder, smr_overview **out) SMR_NODIS
 void smr_overview_destroy(smr_overview **overview);
 /* A page for people, and one JSON object. */
 smr_status smr_overview_write_text(const smr_overview *overview, smr_text *out) SMR_NODISCARD;
+/* For scripts, one line: units that are left, and a word that changes when there was progress. */
+smr_status smr_overview_write_brief(const smr_overview *overview, smr_text *out) SMR_NODISCARD;
 smr_status smr_overview_write_json(const smr_overview *overview, smr_text *out) SMR_NODISCARD;
 /* 1 when this writer's last beat is no older than the lease. */
 int smr_overview_is_alive(const smr_overview *overview, const smr_beat *beat);

@@ -142,6 +142,12 @@ smr_status smr_overview_write_text(const smr_overview *overview, smr_text *out) 
   return write_batch_jobs(overview, out);
 }
 
+smr_status smr_overview_write_brief(const smr_overview *overview, smr_text *out) {
+  const smr_overview *o = overview;
+  return smr_text_add(out, "%" PRId64 " %" PRId64 ".%" PRId64 ".%" PRId64 "\n", o->n_pending,
+                      o->n_done, o->n_failed + o->n_quarantined, o->n_steps);
+}
+
 /* --- JSON --- */
 
 /* NaN and infinities are null in JSON. */

@@ -13,20 +13,8 @@
 #include "simmer/base/log.h"
 #include "simmer/base/memory.h"
 
-typedef struct {
-  smr_cli_job job;
-  smr_units *units;
-  smr_rates rates;
-  int has_rates;
-  int64_t n_ranks;
-  double total_flops, core_seconds, longest_unit_s; /* the longest on the ranks it takes */
-  int64_t most_shards;
-  int64_t record_bytes, result_bytes, unit_file_bytes;
-  bool takes_any_ranks; /* units share whatever ranks there are */
-} plan_work;
-
 /* Sums over all units at the given rates. */
-static smr_status add_costs(plan_work *plan) {
+static smr_status add_costs(smr_plan *plan) {
   const smr_units *units = plan->units;
   smr_common_config common;
   void *config = NULL;
@@ -47,7 +35,7 @@ static smr_status add_costs(plan_work *plan) {
   return SMR_OK;
 }
 
-static smr_status count_files(plan_work *plan) {
+static smr_status count_files(smr_plan *plan) {
   smr_schema outputs = {0}, summaries = {0};
   int64_t record = 0, summary = 0;
   smr_status status = SMR_OK;
@@ -64,13 +52,13 @@ done:
 }
 
 /* A wall time is bounded by the work over the ranks, and by the longest unit. */
-static double predict_wall(const plan_work *plan, int64_t n_ranks) {
+static double predict_wall(const smr_plan *plan, int64_t n_ranks) {
   int64_t shared = plan->takes_any_ranks ? smr_int_min(n_ranks, plan->most_shards) : 1;
   return fmax(plan->core_seconds / (double)n_ranks, plan->longest_unit_s / (double)shared) + 1;
 }
 
 /* More groups than this would wait for the longest unit. */
-static int64_t most_useful_ranks(const plan_work *plan) {
+static int64_t most_useful_ranks(const smr_plan *plan) {
   const int64_t ranks = plan->units->most_ranks;
   if (plan->takes_any_ranks) {
     return plan->units->n_ordered * smr_int_max(plan->units->fewest_shards, 1);
@@ -89,7 +77,7 @@ static void print_axes(const smr_job *job) {
   }
 }
 
-static void print_units(const plan_work *plan) {
+static void print_units(const smr_plan *plan) {
   const smr_units *units = plan->units;
   char text[32];
   printf("experiment        %s\n", plan->job.experiment->name);
@@ -118,7 +106,7 @@ static void print_units(const plan_work *plan) {
   }
 }
 
-static void print_time(const plan_work *plan) {
+static void print_time(const smr_plan *plan) {
   const smr_units *units = plan->units;
   char wall[32], longest[32], core[32];
   int64_t useful = most_useful_ranks(plan);
@@ -138,7 +126,7 @@ static void print_time(const plan_work *plan) {
   printf("useful at most    %" PRId64 " ranks of 1 thread\n", useful);
 }
 
-static void print_files(const plan_work *plan) {
+static void print_files(const smr_plan *plan) {
   char record[32], result[32];
   printf("files             %s a unit, results.h5 about %s, parts as much again, in %s\n",
          smr_memory_format(plan->record_bytes, record, sizeof record),
@@ -150,52 +138,73 @@ static void print_files(const plan_work *plan) {
 }
 
 /* Enough ranks for a run of ten minutes, in whole groups. */
-static int64_t suggest_ranks(const plan_work *plan) {
+static int64_t suggest_ranks(const smr_plan *plan) {
   const int64_t group = plan->units->most_ranks;
   int64_t groups = (int64_t)ceil(plan->core_seconds / 600 / (double)group);
   return smr_int_max(group, smr_int_min(groups * group, most_useful_ranks(plan)));
 }
 
-static void print_batch(const plan_work *plan) {
+smr_plan_batch smr_plan_suggest(const smr_plan *plan, int64_t n_ranks) {
   const smr_units *units = plan->units;
-  int64_t ranks = plan->n_ranks > 0 ? plan->n_ranks : suggest_ranks(plan);
+  const int64_t ranks = n_ranks > 0 ? n_ranks : suggest_ranks(plan);
   /* Twice the predicted time and some memory for the libraries. */
-  double minutes = ceil(predict_wall(plan, ranks) * 2 / 60);
-  int64_t mebibytes = (units->most_memory_bytes >> 20) + 256 + (units->shared_bytes >> 20);
-  printf("batch resources   sbatch --ntasks=%" PRId64 " --cpus-per-task=1 --mem-per-cpu=%" PRId64
-         "M --time=%02d:%02d:00\n",
-         ranks, mebibytes, (int)minutes / 60, (int)minutes % 60);
+  return (smr_plan_batch){ranks,
+                          (units->most_memory_bytes >> 20) + 256 + (units->shared_bytes >> 20),
+                          60 * ceil(predict_wall(plan, ranks) * 2 / 60)};
 }
 
-smr_status smr_command_plan(const smr_cli *cli, const smr_context *world) {
-  (void)world;
-  plan_work plan = {.n_ranks = cli->n_ranks};
+static void print_batch(const smr_plan *plan) {
+  const smr_plan_batch batch = smr_plan_suggest(plan, plan->n_ranks);
+  const int64_t minutes = (int64_t)(batch.seconds / 60);
+  printf("batch resources   sbatch --ntasks=%" PRId64 " --cpus-per-task=1 --mem-per-cpu=%" PRId64
+         "M --time=%02" PRId64 ":%02" PRId64 ":00\n",
+         batch.n_ranks, batch.memory_mebibytes, minutes / 60, minutes % 60);
+}
+
+smr_status smr_plan_create(const smr_cli *cli, bool has_data, smr_plan *plan) {
   char *text = NULL;
-  smr_status status = SMR_OK;
-  status = smr_cli_read_job(cli, &text);
+  *plan = (smr_plan){.n_ranks = cli->n_ranks};
+  smr_status status = smr_cli_read_job(cli, &text);
   if (status == SMR_ERR_IO) {
     status = SMR_ERR_JOB;
   }
   SMR_TRY(status);
-  SMR_TRY_DONE(smr_cli_parse_job(cli, text, 1, &plan.job));
-  SMR_TRY_DONE(smr_cli_check_job(&plan.job));
+  SMR_TRY_DONE(smr_cli_parse_job(cli, text, 1, &plan->job));
+  if (has_data) {
+    SMR_TRY_DONE(smr_cli_check_job(&plan->job));
+  }
   if (cli->is_calibrating) {
     smr_log_info("measuring for a few seconds");
-    SMR_TRY_DONE(smr_rates_calibrate(&plan.rates));
+    SMR_TRY_DONE(smr_rates_calibrate(&plan->rates));
   }
-  plan.has_rates = cli->is_calibrating || smr_rates_load(&plan.rates);
-  SMR_TRY_DONE(smr_units_create(plan.job.job, plan.job.experiment, plan.job.survey, &plan.units));
-  plan.takes_any_ranks =
-      plan.job.experiment->is_rank_free && smr_job_get_common(plan.job.job)->ranks_per_unit < 0;
-  SMR_TRY_DONE(add_costs(&plan));
-  SMR_TRY_DONE(count_files(&plan));
+  plan->has_rates = cli->is_calibrating || smr_rates_load(&plan->rates);
+  SMR_TRY_DONE(
+      smr_units_create(plan->job.job, plan->job.experiment, plan->job.survey, &plan->units));
+  plan->takes_any_ranks =
+      plan->job.experiment->is_rank_free && smr_job_get_common(plan->job.job)->ranks_per_unit < 0;
+  SMR_TRY_DONE(add_costs(plan));
+  SMR_TRY_DONE(count_files(plan));
+done:
+  smr_memory_free(text);
+  if (status != SMR_OK) {
+    smr_plan_clear(plan);
+  }
+  return status;
+}
+
+void smr_plan_clear(smr_plan *plan) {
+  smr_units_destroy(&plan->units);
+  smr_cli_clear_job(&plan->job);
+}
+
+smr_status smr_command_plan(const smr_cli *cli, const smr_context *world) {
+  (void)world;
+  smr_plan plan;
+  SMR_TRY(smr_plan_create(cli, true, &plan));
   print_units(&plan);
   print_time(&plan);
   print_files(&plan);
   print_batch(&plan);
-done:
-  smr_units_destroy(&plan.units);
-  smr_cli_clear_job(&plan.job);
-  smr_memory_free(text);
-  return status;
+  smr_plan_clear(&plan);
+  return SMR_OK;
 }

@@ -17,8 +17,9 @@ static smr_status print_once(const smr_cli *cli, int is_screen, int *is_over) {
   smr_text text = {0};
   smr_status status = SMR_OK;
   SMR_TRY_DONE(smr_overview_create(cli->argument[0], &overview));
-  SMR_TRY_DONE(cli->is_json ? smr_overview_write_json(overview, &text)
-                            : smr_overview_write_text(overview, &text));
+  SMR_TRY_DONE(cli->is_json    ? smr_overview_write_json(overview, &text)
+               : cli->is_brief ? smr_overview_write_brief(overview, &text)
+                               : smr_overview_write_text(overview, &text));
   *is_over = overview->n_pending == 0 && overview->n_alive == 0;
   /* On a terminal each view takes the place of the one before. */
   printf("%s%s", is_screen ? "\033[H\033[2J" : "", text.data);
@@ -33,7 +34,8 @@ done:
 
 smr_status smr_command_status(const smr_cli *cli, const smr_context *world) {
   (void)world;
-  const int is_screen = cli->is_watching && !cli->is_json && isatty(STDOUT_FILENO);
+  const int is_screen =
+      cli->is_watching && !cli->is_json && !cli->is_brief && isatty(STDOUT_FILENO);
   for (;;) {
     int is_over = 0;
     SMR_TRY(print_once(cli, is_screen, &is_over));
