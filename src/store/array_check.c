@@ -118,10 +118,11 @@ static smr_status check_length(const source *s, int64_t *end) {
   return SMR_OK;
 }
 
-static smr_status check(const source *s) {
+static smr_status check(const source *s, bool *is_sealed) {
   char seal[SMR_SEAL_BYTES], expected[SMR_SEAL_BYTES];
   uint32_t crc = 0;
   int64_t end = -1;
+  *is_sealed = false;
   SMR_TRY(check_length(s, &end));
   if (end < 0 || s->bytes - end < SMR_SEAL_BYTES) {
     return SMR_OK;
@@ -130,6 +131,7 @@ static smr_status check(const source *s) {
   if (memcmp(seal, seal_mark, MARK_BYTES) != 0) {
     return SMR_OK;
   }
+  *is_sealed = true;
   SMR_TRY(compute_crc(s, end, &crc));
   encode_seal(crc, expected);
   if (memcmp(seal, expected, SMR_SEAL_BYTES) != 0) {
@@ -140,12 +142,13 @@ static smr_status check(const source *s) {
 
 smr_status smr_seal_check_image(const char *name, const void *image, size_t bytes) {
   const source s = {.name = name, .image = image, .fd = -1, .bytes = (int64_t)bytes};
-  return check(&s);
+  bool is_sealed = false;
+  return check(&s, &is_sealed);
 }
 
-smr_status smr_seal_check_file(const char *path, int fd, int64_t bytes) {
+smr_status smr_seal_check_file(const char *path, int fd, int64_t bytes, bool *is_sealed) {
   const source s = {.name = path, .fd = fd, .bytes = bytes};
-  return check(&s);
+  return check(&s, is_sealed);
 }
 
 smr_status smr_seal_check_length(const char *path, int fd, int64_t bytes) {

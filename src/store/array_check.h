@@ -6,6 +6,7 @@
 #ifndef SIMMER_SRC_STORE_ARRAY_CHECK_H
 #define SIMMER_SRC_STORE_ARRAY_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,12 @@ smr_status smr_seal_make_for_file(const char *path, int fd, int64_t end,
 /* SMR_ERR_CORRUPT when the file is shorter than it says, or has a seal that doesn't fit. A file of
  * others has none, and passes. Reads the whole file if it has one. */
 smr_status smr_seal_check_image(const char *name, const void *image, size_t bytes) SMR_NODISCARD;
-smr_status smr_seal_check_file(const char *path, int fd, int64_t bytes) SMR_NODISCARD;
+smr_status smr_seal_check_file(const char *path, int fd, int64_t bytes,
+                               bool *is_sealed) SMR_NODISCARD;
+/* A file without a seal is read in a process of its own first, a trial that may crash or never end:
+ * SMR_ERR_CORRUPT then. All metadata and attributes are read, small arrays whole, of large ones the
+ * first row and the last. */
+smr_status smr_arrays_try(const char *path) SMR_NODISCARD;
 /* Looks at the length alone. */
 smr_status smr_seal_check_length(const char *path, int fd, int64_t bytes) SMR_NODISCARD;
 

@@ -71,8 +71,12 @@ static smr_status check_file(smr_arrays *arrays, bool has_seal) {
   smr_status status = SMR_OK;
   arrays->bytes = (int64_t)facts.st_size;
   if (S_ISREG(facts.st_mode)) {
-    status = has_seal ? smr_seal_check_file(arrays->name, fd, arrays->bytes)
+    bool is_sealed = true;
+    status = has_seal ? smr_seal_check_file(arrays->name, fd, arrays->bytes, &is_sealed)
                       : smr_seal_check_length(arrays->name, fd, arrays->bytes);
+    if (status == SMR_OK && !is_sealed) {
+      status = smr_arrays_try(arrays->name);
+    }
   } else {
     status = smr_error_set(SMR_ERR_IO, "%s is not a file", arrays->name);
   }
