@@ -109,6 +109,35 @@ def _convert(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_report(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "report",
+        help="one HTML page about output folders",
+        description="Writes one self-contained page: what ran and where, the job files, all figures, "
+        "tables with failures and z-scores, timing, how to cite. It opens from a file without a "
+        "network.",
+    )
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="output folders")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: report.html in the first DIR"
+    )
+    parser.add_argument(
+        "--bench",
+        type=Path,
+        metavar="FILE",
+        help="what 'simmer bench --json' printed here; default: bench.json beside a DIR, if any",
+    )
+    parser.set_defaults(run=_report)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from analysis.report import make_report
+
+    page = arguments.output or arguments.folders[0] / "report.html"
+    print(make_report(arguments.folders, page, arguments.bench))
+    return 0
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The command line with all commands."""
     parser = argparse.ArgumentParser(
@@ -118,6 +147,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_plot(commands)
     _add_convert(commands)
+    _add_report(commands)
     return parser
 
 

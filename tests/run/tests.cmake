@@ -22,4 +22,5 @@ foreach(name rbm convert)
   simmer_add_ctest(analysis.${name} LABELS run TIMEOUT 300
     COMMAND ${analysis_python} ${SIMMER_TEST_DIR}/test_analysis_${name}.py)
 endforeach()
+simmer_add_ctest(run.report LABELS run TIMEOUT 400 COMMAND ${analysis_python} ${SIMMER_TEST_DIR}/test_report.py)
 simmer_add_ctest(run.two_hosts LABELS run netns TIMEOUT 180 PROCESSORS 2 COMMAND ${SIMMER_TEST_DIR}/two_hosts_run.sh)
