@@ -99,8 +99,9 @@ static const smr_key keys[] = {
     {"rbm.data_bias", SMR_KEY_BOOL, 0, AT(rbm.has_data_bias), 0, 0, "", "true", NULL,
      "First biases of the visible units are the log odds of the mean image, else 0."},
     {"rbm.start", SMR_KEY_STRING, 0, AT(start), 0, 0, "", "\"\"", NULL,
-     "Model file to start from; 'python -m analysis convert' makes one "
-     "from NumPy arrays."},
+     "Model to start from: a file, an output folder, or DIR[key=value,...] for one unit of a "
+     "sweep; "
+     "'python -m analysis convert' makes files from NumPy arrays."},
 
     {"train.batch", SMR_KEY_INT, 0, AT(train.batch_rows), 1, 1 << 30, "rows", "512", NULL,
      "Rows of a minibatch, over all ranks."},

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model_load.h"
 #include "provenance.h"
 #include "rbm.h"
 #include "simmer/base/clock.h"
@@ -249,6 +250,7 @@ static smr_status fill_model(const training *t, const double *mean, const float 
   SMR_TRY(smr_model_create(rbm.n_visible, rbm.n_hidden, t->job.n_samples, model));
   model->height = t->shape.height;
   model->width = t->shape.width;
+  model->n_train = t->shape.n_train;
   memcpy(model->w, rbm.w, v * h * sizeof(float));
   memcpy(model->visible_bias, rbm.visible_bias, v * sizeof(float));
   memcpy(model->hidden_bias, rbm.hidden_bias, h * sizeof(float));
@@ -310,30 +312,13 @@ done:
 
 /* --- putting it together --- */
 
-/* Parameters to start from, read by rank 0. */
-static smr_status read_start(const smr_context *group, const char *path, smr_model *model) {
-  smr_status status = group->rank == 0 ? smr_model_read(path, model) : SMR_OK;
-  SMR_TRY(smr_agree_root(group, 0, status));
-  int64_t sizes[2] = {model->n_visible, model->n_hidden};
-  smr_broadcast(group, 0, sizes, sizeof sizes);
-  if (group->rank != 0) {
-    status = smr_model_create(sizes[0], sizes[1], -1, model);
-  }
-  SMR_TRY(smr_agree(group, status));
-  const size_t v = (size_t)sizes[0], h = (size_t)sizes[1];
-  smr_broadcast(group, 0, model->w, v * h * sizeof(float));
-  smr_broadcast(group, 0, model->visible_bias, v * sizeof(float));
-  smr_broadcast(group, 0, model->hidden_bias, h * sizeof(float));
-  return SMR_OK;
-}
-
 smr_status smr_rbm_create_trainer(const smr_context *group, const smr_rbm_job *job,
                                   const smr_images *images, smr_trainer **out) {
   smr_model model = {0};
   smr_status status = SMR_OK;
   const bool has_start = job->start[0] != '\0';
   if (has_start) {
-    SMR_TRY_DONE(read_start(group, job->start, &model));
+    SMR_TRY_DONE(smr_model_load(group, job->start, NULL, &model));
   }
   smr_rbm start = {model.n_visible, model.n_hidden, model.w, model.visible_bias, model.hidden_bias};
   SMR_TRY_DONE(

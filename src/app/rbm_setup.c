@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model_load.h"
 #include "rbm.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
@@ -129,16 +130,16 @@ static smr_status list_starts(const smr_job *job, smr_text *lines) {
   for (int64_t cell = 0; cell < smr_job_count_cells(job); ++cell) {
     smr_common_config common;
     smr_rbm_job config;
-    char *bytes = NULL, name[SMR_PATH_BYTES + 16];
-    size_t n = 0;
+    char name[SMR_PATH_BYTES + 16];
+    smr_model model = {0};
     smr_job_configure(job, cell, &common, &config);
     snprintf(name, sizeof name, " start %s\n", config.start);
     if (config.start[0] == '\0' || (lines->data != NULL && strstr(lines->data, name) != NULL)) {
       continue;
     }
-    SMR_TRY(smr_file_read(config.start, INT64_MAX, &bytes, &n));
-    const uint32_t crc = smr_crc32(0, bytes, n);
-    smr_memory_free(bytes);
+    SMR_TRY(smr_model_read_named(config.start, &model));
+    const uint32_t crc = smr_model_find_crc(&model);
+    smr_model_clear(&model);
     SMR_TRY(smr_text_add(lines, "%08" PRIx32 "%s", crc, name));
   }
   return SMR_OK;
@@ -213,7 +214,7 @@ static smr_status read_start_sizes(checker *check, const char *start) {
   if (check->start != NULL && strcmp(check->start, start) == 0) {
     return SMR_OK;
   }
-  SMR_TRY(smr_model_read(start, &model));
+  SMR_TRY(smr_model_read_named(start, &model));
   check->start = start;
   check->n_visible = model.n_visible;
   check->n_hidden = model.n_hidden;

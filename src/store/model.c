@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "array_file.h"
+#include "simmer/base/hash.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 
@@ -35,6 +36,21 @@ static const part parts[] = {
      offsetof(smr_model, samples)},
 };
 enum { N_PARTS = sizeof parts / sizeof parts[0] };
+
+/* Whole numbers beside the arrays; 0 when unknown. */
+typedef struct {
+  const char *name;
+  size_t place;
+} size_row;
+
+static const size_row sizes[] = {{"image_height", offsetof(smr_model, height)},
+                                 {"image_width", offsetof(smr_model, width)},
+                                 {"n_train", offsetof(smr_model, n_train)}};
+enum { N_SIZES = sizeof sizes / sizeof sizes[0] };
+
+static const int64_t *get_size(const smr_model *model, const size_row *size) {
+  return (const int64_t *)(const void *)((const char *)model + size->place);
+}
 
 static float *get_data(const smr_model *model, const part *p) {
   float *data = NULL;
@@ -122,15 +138,15 @@ smr_status smr_model_write(const char *path, const smr_model *model, int64_t n_a
       SMR_TRY(list_part(path, model, &parts[i], &arrays[n++]));
     }
   }
-  SMR_TRY(smr_memory_alloc(n_attributes + 2, sizeof *all, "attributes of a model", &all));
+  SMR_TRY(smr_memory_alloc(n_attributes + N_SIZES, sizeof *all, "attributes of a model", &all));
   if (n_attributes > 0) {
     memcpy(all, attributes, (size_t)n_attributes * sizeof *all);
   }
-  all[n_attributes] =
-      (smr_attribute){.name = "image_height", .is_integer = true, .integer = model->height};
-  all[n_attributes + 1] =
-      (smr_attribute){.name = "image_width", .is_integer = true, .integer = model->width};
-  const smr_status status = smr_arrays_write(path, n, arrays, n_attributes + 2, all);
+  for (int i = 0; i < N_SIZES; i++) {
+    all[n_attributes + i] = (smr_attribute){
+        .name = sizes[i].name, .is_integer = true, .integer = *get_size(model, &sizes[i])};
+  }
+  const smr_status status = smr_arrays_write(path, n, arrays, n_attributes + N_SIZES, all);
   smr_memory_free(all);
   return status;
 }
@@ -203,17 +219,22 @@ static bool has_part(int64_t n, const char *const *names, const part *p) {
 }
 
 /* Models of others don't say what their images are like. */
-static smr_status read_size(smr_arrays *file, const char *name, int64_t *size) {
+static smr_status read_size(smr_arrays *file, const char *path, const size_row *size,
+                            smr_model *model) {
   char *text = NULL;
-  const smr_status status = smr_arrays_read_attribute(file, name, &text);
-  *size = 0;
+  int64_t value = 0;
+  const smr_status status = smr_arrays_read_attribute(file, size->name, &text);
   if (status == SMR_ERR_INPUT) {
     smr_error_clear();
     return SMR_OK;
   }
   SMR_TRY(status);
-  *size = strtoll(text, NULL, 10);
+  value = strtoll(text, NULL, 10);
   smr_memory_free(text);
+  if (value < 0) {
+    SMR_FAIL(SMR_ERR_INPUT, "%s: the attribute %s is %" PRId64, path, size->name, value);
+  }
+  memcpy((char *)model + size->place, &value, sizeof value);
   return SMR_OK;
 }
 
@@ -254,8 +275,9 @@ smr_status smr_model_read(const char *path, smr_model *model) {
       SMR_TRY_DONE(read_part(file, path, &parts[i], model));
     }
   }
-  SMR_TRY_DONE(read_size(file, "image_height", &model->height));
-  SMR_TRY_DONE(read_size(file, "image_width", &model->width));
+  for (size_t i = 0; i < N_SIZES; i++) {
+    SMR_TRY_DONE(read_size(file, path, &sizes[i], model));
+  }
   SMR_TRY_DONE(check_image(path, model, SMR_ERR_INPUT));
 done:
   smr_arrays_close(&file);
@@ -270,4 +292,15 @@ void smr_model_clear(smr_model *model) {
     smr_memory_free(get_data(model, &parts[i]));
   }
   *model = (smr_model){0};
+}
+
+uint32_t smr_model_find_crc(const smr_model *model) {
+  const int64_t numbers[] = {model->n_visible, model->n_hidden, model->n_train};
+  const size_t v = (size_t)model->n_visible * sizeof(float);
+  const size_t h = (size_t)model->n_hidden * sizeof(float);
+  uint32_t crc = smr_crc32(0, numbers, sizeof numbers);
+  crc = smr_crc32(crc, model->w, v * (size_t)model->n_hidden);
+  crc = smr_crc32(crc, model->visible_bias, v);
+  crc = smr_crc32(crc, model->hidden_bias, h);
+  return model->visible_mean == NULL ? crc : smr_crc32(crc, model->visible_mean, v);
 }

@@ -29,6 +29,7 @@ static smr_model make_model(void) {
                      .n_hidden = H,
                      .height = 2,
                      .width = 3,
+                     .n_train = 54000,
                      .w = w,
                      .visible_bias = b,
                      .hidden_bias = c,
@@ -64,6 +65,8 @@ static void test_round_trip(void **state) {
   assert_memory_equal(back.hidden_offset, lambda, sizeof lambda);
   assert_memory_equal(back.visible_mean, mean, sizeof mean);
   assert_memory_equal(back.samples, samples, sizeof samples);
+  assert_int_equal(back.n_train, 54000);
+  assert_int_equal(smr_model_find_crc(&back), smr_model_find_crc(&model));
   smr_model_clear(&back);
   assert_null(back.w);
   smr_model_clear(&back);
@@ -94,6 +97,28 @@ static void test_without_options(void **state) {
   assert_int_equal(back.n_samples, 0);
   assert_int_equal(back.height, 0);
   smr_model_clear(&back);
+}
+
+/* Of what sampling depends on, each number of it, and of nothing else. */
+static void test_crc(void **state) {
+  (void)state;
+  smr_model model = make_model();
+  const uint32_t crc = smr_model_find_crc(&model);
+  float *const numbers[] = {&w[V * H - 1], &b[V - 1], &c[H - 1], &mean[V - 1]};
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+    *numbers[i] += 1;
+    assert_int_not_equal(smr_model_find_crc(&model), crc);
+    *numbers[i] -= 1;
+  }
+  model = make_model();
+  samples[0] += 1;
+  mu[0] += 1;
+  assert_int_equal(smr_model_find_crc(&model), crc);
+  model.n_train++;
+  assert_int_not_equal(smr_model_find_crc(&model), crc);
+  model = make_model();
+  model.visible_mean = NULL;
+  assert_int_not_equal(smr_model_find_crc(&model), crc);
 }
 
 static void test_write_refusals(void **state) {
@@ -209,10 +234,10 @@ static void test_no_file(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      scratch_test(test_round_trip),     scratch_test(test_without_options),
-      scratch_test(test_write_refusals), scratch_test(test_double),
-      scratch_test(test_not_finite),     scratch_test(test_shapes),
-      scratch_test(test_no_file),
+      scratch_test(test_round_trip), scratch_test(test_without_options),
+      scratch_test(test_crc),        scratch_test(test_write_refusals),
+      scratch_test(test_double),     scratch_test(test_not_finite),
+      scratch_test(test_shapes),     scratch_test(test_no_file),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,25 @@ int64_t smr_tempering_count_scans(const smr_tempering *tempering);
 smr_tempering_view smr_tempering_get(const smr_tempering *tempering);
 /* States at beta = 1 of all chains, part 0, x [C x widths[0]] on all ranks. Collective. */
 smr_status smr_tempering_get_samples(const smr_tempering *tempering, float *x) SMR_NODISCARD;
+/* The same of any part, x [C x widths[part]]. Collective. */
+smr_status smr_tempering_get_part(const smr_tempering *tempering, int part, float *x) SMR_NODISCARD;
+/* Replica (slot) at temperature t of chain c after the last scan's swaps: [c M + t], borrowed. */
+const int32_t *smr_tempering_get_replicas(const smr_tempering *tempering);
+
+/* n numbers made of a state: x [n_rows x n] of rows of the parts. Local, called by several threads
+ * at once. */
+typedef struct {
+  int64_t n;
+  const void *self;
+  void (*observe)(const void *self, int64_t n_rows, const float *const *parts, double *x);
+} smr_tempering_observer;
+
+/* x [C x T x n] of all replicas by temperature, after the last scan's swaps, on all ranks; work has
+ * smr_tempering_count_observed numbers. SMR_ERR_LIMIT, alike on all ranks. Collective. */
+smr_status smr_tempering_observe(const smr_tempering *tempering,
+                                 const smr_tempering_observer *observer, double *work,
+                                 float *x) SMR_NODISCARD;
+int64_t smr_tempering_count_observed(const smr_tempering *tempering, int64_t n);
 /* For checkpoints, as train/trainer.h does. Local; collective. */
 smr_status smr_tempering_list_state(smr_tempering *tempering, smr_state *state) SMR_NODISCARD;
 smr_status smr_tempering_resume(smr_tempering *tempering) SMR_NODISCARD;
