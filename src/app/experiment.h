@@ -112,6 +112,7 @@ const smr_job_experiment *smr_experiment_list(void);
 extern const smr_experiment smr_experiment_ridge;
 extern const smr_experiment smr_experiment_rbm;
 extern const smr_experiment smr_experiment_partition;
+extern const smr_experiment smr_experiment_sample;
 extern const smr_experiment smr_experiment_renormalize;
 
 #endif
