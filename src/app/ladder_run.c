@@ -1,12 +1,9 @@
 /* Scans of a unit's parallel tempering, with checkpoints, progress and what is recorded. */
 #include "ladder_run.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ladder_run_private.h"
@@ -17,91 +14,7 @@
 #include "simmer/energy/model.h"
 #include "simmer/store/checkpoint.h"
 
-enum { MOST_BETAS = 4096, LEFT_OUT_SHARE = 4, POWER_STEPS = 60 };
-
-const char *const smr_ladder_checkpoint_modes[] = {"auto", "serial", "parallel", NULL};
-
-int64_t smr_ladder_count_left_out(int64_t n_scans) {
-  return n_scans / LEFT_OUT_SHARE;
-}
-
-/* --- the first ladder --- */
-
-/* betas[MOST_BETAS] from text, separated by blanks or commas. */
-static smr_status parse_betas(const char *text, bool needs_zero, double *betas, int64_t *n) {
-  *n = 0;
-  for (const char *at = text; *at != '\0';) {
-    char *end = NULL;
-    if (isspace((unsigned char)*at) || *at == ',') {
-      ++at;
-      continue;
-    }
-    const double beta = strtod(at, &end);
-    const char after = end == at ? 'x' : *end;
-    if (after != '\0' && after != ',' && !isspace((unsigned char)after)) {
-      SMR_FAIL(SMR_ERR_INPUT, "'%.*s' isn't a number", (int)strcspn(at, ", \t\n"), at);
-    }
-    if (!(beta >= 0 && beta <= 1)) {
-      SMR_FAIL(SMR_ERR_INPUT, "inverse temperature %" PRId64 " is %g, and must be from 0 to 1",
-               *n + 1, beta);
-    }
-    if (*n > 0 && !(beta > betas[*n - 1])) {
-      SMR_FAIL(SMR_ERR_INPUT, "inverse temperature %" PRId64 ", %g, isn't above the one before, %g",
-               *n + 1, beta, betas[*n - 1]);
-    }
-    if (*n == MOST_BETAS) {
-      SMR_FAIL(SMR_ERR_INPUT, "a ladder has %d temperatures at most", (int)MOST_BETAS);
-    }
-    betas[(*n)++] = beta;
-    at = end;
-  }
-  if (*n == 0 || betas[*n - 1] < 1 || (needs_zero && betas[0] > 0)) {
-    SMR_FAIL(SMR_ERR_INPUT, "a ladder must rise %s 1", needs_zero ? "from 0 to" : "to");
-  }
-  return SMR_OK;
-}
-
-/* Words of a first ladder that was found to be right. */
-static int64_t count_betas(const char *text) {
-  static const char between[] = ", \t\r\n\v\f";
-  int64_t n = 0;
-  for (const char *at = text + strspn(text, between); *at != '\0'; at += strspn(at, between)) {
-    at += strcspn(at, between);
-    ++n;
-  }
-  return n;
-}
-
-int64_t ladder_get_most_temperatures(const smr_ladder_job *job) {
-  if (job->betas[0] != '\0') {
-    return count_betas(job->betas);
-  }
-  return job->n_temperatures > 0 ? job->n_temperatures : job->most_temperatures;
-}
-
-smr_status smr_ladder_check(const smr_job *job, const char *section, const smr_ladder_job *ladder,
-                            bool needs_zero, smr_text *report) {
-  char key[64];
-  double *betas = NULL;
-  int64_t n = 0;
-  if (ladder->betas[0] == '\0') {
-    return SMR_OK;
-  }
-  snprintf(key, sizeof key, "%s.betas", section);
-  SMR_TRY(smr_memory_alloc(MOST_BETAS, sizeof *betas, "a ladder", &betas));
-  const smr_status status = parse_betas(ladder->betas, needs_zero, betas, &n);
-  smr_memory_free(betas);
-  if (status != SMR_OK) {
-    return smr_job_complain(job, key, report, "%s: %s", key, smr_error_message());
-  }
-  if (ladder->n_temperatures > 0 && ladder->n_temperatures != n) {
-    return smr_job_complain(job, key, report,
-                            "%s lists %" PRId64 " inverse temperatures, and %s.temperatures asks "
-                            "for %" PRId64 "; leave one out",
-                            key, n, section, ladder->n_temperatures);
-  }
-  return SMR_OK;
-}
+enum { POWER_STEPS = 60 };
 
 /* --- what is followed --- */
 
@@ -289,8 +202,8 @@ static smr_status make_betas(smr_ladder_run *run) {
   if (run->job.betas[0] == '\0') {
     return SMR_OK;
   }
-  SMR_TRY(smr_memory_alloc(MOST_BETAS, sizeof *run->betas, "a ladder", &run->betas));
-  return parse_betas(run->job.betas, false, run->betas, &run->job.n_temperatures);
+  SMR_TRY(smr_memory_alloc(LADDER_MOST_BETAS, sizeof *run->betas, "a ladder", &run->betas));
+  return ladder_parse_betas(run->job.betas, false, run->betas, &run->job.n_temperatures);
 }
 
 /* Local. */
@@ -438,39 +351,4 @@ const smr_ladder_view *smr_ladder_run_get(const smr_ladder_run *run) {
 
 smr_tempering *smr_ladder_run_get_tempering(smr_ladder_run *run) {
   return run->tempering;
-}
-
-/* --- cost --- */
-
-void smr_ladder_add_cost(const smr_ladder_job *ladder, int64_t n_visible, int64_t n_hidden,
-                         int n_ranks, int n_threads, smr_unit_cost *cost) {
-  const int64_t most = ladder_get_most_temperatures(ladder);
-  const int64_t rows = ladder->n_chains * most;
-  const int64_t width = n_visible + n_hidden;
-  const smr_energy_model model = {.n_parts = 2,
-                                  .widths = {n_visible, n_hidden},
-                                  .work_floats = n_hidden,
-                                  .sweep_flops = 4.0 * (double)n_visible * (double)n_hidden};
-  const smr_tempering_config config = {.n_chains = ladder->n_chains,
-                                       .n_temperatures = most,
-                                       .scans = ladder->scans,
-                                       .sweeps = ladder->sweeps};
-  const double scans = (double)ladder->scans + (double)((int64_t)2 << ladder->rounds) - 2;
-  double flops = 0;
-  int64_t bytes = 0;
-  if (ladder->n_chains == 0) {
-    return;
-  }
-  smr_tempering_count_cost(&config, &model, n_ranks, n_threads, &flops, &bytes);
-  cost->flops += flops * scans;
-  /* Random numbers of a sweep; energies and observables of a scan. */
-  cost->slow_flops += (double)rows * (double)width * (5.0 * (double)ladder->sweeps + 6.0) * scans;
-  const int64_t gathered = smr_int_max(rows, 128 * (int64_t)n_ranks);
-  const int64_t observed = LADDER_N_OBSERVED * (rows * ladder->scans * 4 + gathered * 8);
-  const int64_t diagnosis = ladder_count_diagnosis_bytes(ladder, most, n_threads);
-  const int64_t file = ladder_count_file_bytes(ladder, most);
-  cost->memory_bytes += bytes + observed + diagnosis + 3 * file;
-  /* The ladder, and two checkpoints with everything that was measured. */
-  cost->file_bytes += file + 2 * rows * (4 * width + ladder->scans * (12 + 4 * LADDER_N_OBSERVED));
-  cost->n_shards = smr_int_max(cost->n_shards, smr_int_ceil_divide(rows, 128));
 }

@@ -168,8 +168,8 @@ static void list_ladder(sheet *s) {
 static void list_series(sheet *s) {
   static const struct {
     const char *name, *meaning;
-  } rows[] = {{"mean", "mean over scans and chains"},
-              {"variance", "variance over scans and chains"},
+  } rows[] = {{"observable_mean", "mean over scans and chains"},
+              {"observable_variance", "variance over scans and chains"},
               {"autocorrelation_time", "integrated autocorrelation time in scans (Geyer 1992)"},
               {"effective_samples", "effective sample size of all chains"},
               {"split_r_hat", "split R-hat (Gelman et al. 2013): 1 for chains that agree"}};

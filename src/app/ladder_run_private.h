@@ -5,7 +5,11 @@
 #include "ladder_run.h"
 
 /* Observables that are made of states; the energy is tempering's own. */
-enum { LADDER_N_OBSERVED = SMR_LADDER_N_OBSERVABLES - 1, LADDER_BINS = 64 };
+enum {
+  LADDER_N_OBSERVED = SMR_LADDER_N_OBSERVABLES - 1,
+  LADDER_BINS = 64,
+  LADDER_MOST_BETAS = 4096
+};
 
 struct smr_ladder_run {
   const smr_unit *unit;
@@ -40,6 +44,10 @@ static inline double ladder_get_value(const smr_ladder_run *run, smr_ladder_obse
              : (double)run->observed[at * LADDER_N_OBSERVED + (int64_t)observable - 1];
 }
 
+/* betas[LADDER_MOST_BETAS] from a text of numbers with blanks or commas between them. SMR_ERR_INPUT
+ * unless they rise within 0 to 1, up to 1, and from 0 if needs_zero. */
+smr_status ladder_parse_betas(const char *text, bool needs_zero, double *betas,
+                              int64_t *n) SMR_NODISCARD;
 /* M: of the first ladder, of the job, or the most that a found one may have. */
 int64_t ladder_get_most_temperatures(const smr_ladder_job *job);
 /* Fills the view. Collective. */

@@ -102,9 +102,10 @@ static smr_status diagnose_series(smr_ladder_run *run) {
   smr_ladder_series *gathered = NULL;
   int64_t first = 0, n = 0;
   int stride = 0;
-  smr_status status = smr_int_narrow(share * SERIES_DOUBLES, "diagnoses of a rank", &stride);
+  smr_status status =
+      smr_memory_alloc(share * group->size, sizeof *gathered, "diagnoses", &gathered);
   if (status == SMR_OK) {
-    status = smr_memory_alloc(share * group->size, sizeof *gathered, "diagnoses", &gathered);
+    status = smr_int_narrow(share * SERIES_DOUBLES, "diagnoses of a rank", &stride);
   }
   if (status == SMR_OK) {
     status = smr_memory_alloc(w.n_threads * w.n_scans * w.n_chains, sizeof(double),

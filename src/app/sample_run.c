@@ -274,7 +274,8 @@ static void put_ladder(const sampling *s, const smr_ladder_view *view) {
   put(s, SMR_SAMPLE_OUT_round_trips, (double)tempering->round_trips);
   put(s, SMR_SAMPLE_OUT_round_trip_rate, view->round_trip_rate);
   put(s, SMR_SAMPLE_OUT_ideal_round_trip_rate, view->ideal_round_trip_rate);
-  put(s, SMR_SAMPLE_OUT_spacing, (double)(s->plan.n_kept / s->plan.n));
+  const int64_t spacing = s->plan.n_kept / s->plan.n;
+  put(s, SMR_SAMPLE_OUT_spacing, (double)spacing);
 }
 
 /* Rank 0. */
