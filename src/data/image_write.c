@@ -56,6 +56,12 @@ static smr_status name_labels(const char *path, char out[SMR_PATH_BYTES]) {
   return n < 0 || n >= SMR_PATH_BYTES ? fail_long(path) : SMR_OK;
 }
 
+/* A name of its own beside the file's. */
+static smr_status name_temporary(const char *path, const char *unique, char out[SMR_PATH_BYTES]) {
+  const int n = snprintf(out, SMR_PATH_BYTES, "%s.tmp.%s", path, unique);
+  return n < 0 || n >= SMR_PATH_BYTES ? fail_long(path) : SMR_OK;
+}
+
 static smr_status set_names(writing *w, const char *path) {
   const bool has_labels = w->images->shape.has_labels;
   char unique[SMR_UNIQUE_BYTES];
@@ -76,11 +82,7 @@ static smr_status set_names(writing *w, const char *path) {
   }
   smr_file_make_unique(unique);
   for (int k = 0; k < 2; k++) {
-    target *t = &w->targets[k];
-    const int n = snprintf(t->temporary, SMR_PATH_BYTES, "%s.tmp.%s", t->path, unique);
-    if (n < 0 || n >= SMR_PATH_BYTES) {
-      return fail_long(path);
-    }
+    SMR_TRY(name_temporary(w->targets[k].path, unique, w->targets[k].temporary));
   }
   return SMR_OK;
 }
