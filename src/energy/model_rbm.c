@@ -17,7 +17,7 @@ static smr_status compute_energy(const void *self, int64_t n, const float *const
   const rbm_model *m = self;
   const int64_t n_visible = m->rbm.n_visible;
   const int64_t n_hidden = m->rbm.n_hidden;
-  SMR_TRY(smr_rbm_multiply_hidden(&m->rbm, n, parts[0], work));
+  smr_rbm_multiply_hidden(&m->rbm, n, parts[0], work);
   for (int64_t i = 0; i < n; i++) {
     const float *v = parts[0] + i * n_visible;
     const float *h = parts[1] + i * n_hidden;
@@ -40,10 +40,10 @@ static smr_status sweep(const void *self, const smr_energy_draw *draw, int64_t n
   const smr_vector_tempered hidden = {{n, m->rbm.n_hidden, m->rbm.hidden_bias}, beta, NULL};
   const smr_vector_tempered visible = {{n, m->rbm.n_visible, m->rbm.visible_bias}, beta, m->base};
   (void)work;
-  SMR_TRY(smr_rbm_multiply_hidden(&m->rbm, n, parts[0], parts[1]));
+  smr_rbm_multiply_hidden(&m->rbm, n, parts[0], parts[1]);
   smr_vector_sample_tempered(draw->key, 2 * draw->sweep, draw->first_row, &hidden, parts[1],
                              parts[1]);
-  SMR_TRY(smr_rbm_multiply_visible(&m->rbm, 1.0F, n, parts[1], parts[0]));
+  smr_rbm_multiply_visible(&m->rbm, n, parts[1], parts[0]);
   smr_vector_sample_tempered(draw->key, 2 * draw->sweep + 1, draw->first_row, &visible, parts[0],
                              parts[0]);
   return SMR_OK;

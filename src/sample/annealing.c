@@ -124,10 +124,9 @@ static smr_status prepare(annealing *all) {
 static smr_status run_shard(void *self, int thread, int64_t shard, void *value) {
   const annealing *all = self;
   int64_t *count = value;
-  const int64_t first = shard * SMR_ANNEALING_RUNS;
-  *count = smr_int_min(SMR_ANNEALING_RUNS, all->path.config->n_runs - first);
-  SMR_TRY(smr_annealing_shard(&all->path, first, *count, &all->works[thread],
-                              all->log_weights + first));
+  int64_t first = 0;
+  smr_int_share(all->path.config->n_runs, all->n_shards, shard, &first, count);
+  smr_annealing_shard(&all->path, first, *count, &all->works[thread], all->log_weights + first);
   for (int64_t run = first; run < first + *count; run++) {
     if (!isfinite(all->log_weights[run])) {
       SMR_FAIL(SMR_ERR_NUMERIC, "the weight of annealing run %" PRId64 " is %g", run,
@@ -146,14 +145,22 @@ static smr_status add_counts(void *self, int thread, void *left, void *right) {
   return SMR_OK;
 }
 
+/* Number of the first run of a shard; of all runs when there is no such shard. */
+static int64_t find_run(const annealing *all, int64_t shard) {
+  int64_t first = 0;
+  int64_t n = 0;
+  smr_int_share(all->path.config->n_runs, all->n_shards, shard, &first, &n);
+  return shard < all->n_shards ? first : all->path.config->n_runs;
+}
+
 /* Log weights of all ranks on all ranks: a rank has those of a contiguous range of shards. */
 static void gather(const smr_context *context, annealing *all) {
   const int64_t n_runs = all->path.config->n_runs;
   int64_t shard = 0;
   int64_t n_mine = 0;
   smr_int_share(all->n_shards, context->size, context->rank, &shard, &n_mine);
-  const int64_t first = smr_int_min(shard * SMR_ANNEALING_RUNS, n_runs);
-  const int64_t end = smr_int_min((shard + n_mine) * SMR_ANNEALING_RUNS, n_runs);
+  const int64_t first = find_run(all, shard);
+  const int64_t end = find_run(all, shard + n_mine);
   smr_gather_rows(context, 0, sizeof(double), end - first, all->log_weights + first, all->gathered);
   smr_broadcast(context, 0, all->gathered, (size_t)n_runs * sizeof(double));
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "simmer/base/random.h"
+#include "simmer/base/vector.h"
 #include "simmer/energy/model.h"
 
 enum { MOST_STATES = 32, N_BETAS = 3, N_ROWS = 60000, MOST_UNITS = 6 };
@@ -338,14 +339,16 @@ static void test_mistakes(void **state) {
   smr_energy_destroy(&model);
 }
 
-/* Without base biases, at beta = 1, a sweep is the plain block-Gibbs one bit for bit. */
+/* Without base biases, at beta = 1, a sweep is plain block Gibbs bit for bit. */
 static void test_plain_gibbs(void **state) {
   enum { N = 7 };
-  float v[N * V], h[N * H], v2[N * V], h2[N * H], work[N * H];
+  float v[N * V], h[N * H], v2[N * V], h2[N * H], x[N * V], work[N * H];
   double beta[N];
   float *parts[SMR_ENERGY_PARTS] = {v, h};
-  const smr_energy_draw draw = {.key = {3, 4}, .sweep = 5, .first_row = 2};
-  const smr_rbm_draw plain[2] = {{{3, 4}, 10, 2}, {{3, 4}, 11, 2}};
+  const smr_random_key key = {3, 4};
+  const smr_energy_draw draw = {.key = key, .sweep = 5, .first_row = 2};
+  const smr_vector_units hidden = {N, H, c};
+  const smr_vector_units visible = {N, V, b};
   smr_energy_model *model = NULL;
   (void)state;
   assert_ok(smr_energy_create_rbm(&rbm, NULL, &model));
@@ -355,8 +358,10 @@ static void test_plain_gibbs(void **state) {
     beta[i] = 1.0;
   }
   assert_ok(model->sweep(model->self, &draw, N, beta, parts, work));
-  assert_ok(smr_rbm_draw_hidden(&rbm, &plain[0], N, v2, h2, h2));
-  assert_ok(smr_rbm_draw_visible(&rbm, &plain[1], N, h2, v2, v2));
+  smr_rbm_multiply_hidden(&rbm, N, v2, x);
+  smr_vector_sample(key, 10, 2, &hidden, x, h2);
+  smr_rbm_multiply_visible(&rbm, N, h2, x);
+  smr_vector_sample(key, 11, 2, &visible, x, v2);
   assert_memory_equal(v, v2, sizeof v);
   assert_memory_equal(h, h2, sizeof h);
   smr_energy_destroy(&model);

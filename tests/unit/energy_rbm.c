@@ -125,27 +125,88 @@ static void test_draws(void **state) {
   assert_memory_equal(out, drawn, ROWS * 7 * sizeof *p);
 }
 
-/* Sums of at most 9 weights of size 3 in float, against the plain loop in double. */
-static void test_products(void **state) {
-  (void)state;
-  model m;
-  float x[ROWS * LARGEST];
-  make(9, 6, &m);
-  assert_ok(smr_rbm_multiply_hidden(&m.rbm, ROWS, m.v, x));
-  for (int k = 0; k < ROWS * 6; k++) {
-    double sum = 0;
-    for (int i = 0; i < 9; i++) {
-      sum += (double)m.v[k / 6 * 9 + i] * (double)m.w[i * 6 + k % 6];
-    }
-    assert_close((double)x[k], sum, 1e-6, 1e-5);
+/* States of zeros and ones, about half of them on. */
+static void fill_states(uint64_t index, int64_t n, float *x) {
+  for (int64_t i = 0; i < n; i++) {
+    x[i] = (float)smr_random_below(key, index, (uint64_t)i, 2);
   }
-  assert_ok(smr_rbm_multiply_visible(&m.rbm, 0.25F, ROWS, m.h, x));
-  for (int k = 0; k < ROWS * 9; k++) {
-    double sum = 0;
-    for (int j = 0; j < 6; j++) {
-      sum += 0.25 * (double)m.h[k / 9 * 6 + j] * (double)m.w[k % 9 * 6 + j];
+}
+
+static float *make_array(int64_t n) {
+  float *x = calloc((size_t)n + 1, sizeof *x);
+  assert_non_null(x);
+  return x;
+}
+
+/* Both products of n states against the plain loop in double: sums of 300 weights of size 3 in
+ * float are good to 1e-4. Rows alone, and in pairs, have the same bits. */
+static void check_products(int64_t n, int64_t n_visible, int64_t n_hidden) {
+  float *w = make_array(n_visible * n_hidden);
+  for (int64_t i = 0; i < n_visible; i++) {
+    double z[512];
+    smr_random_normal(key, (uint64_t)i, 1, n_hidden, z);
+    for (int64_t j = 0; j < n_hidden; j++) {
+      w[i * n_hidden + j] = (float)z[j];
     }
-    assert_close((double)x[k], sum, 1e-6, 1e-5);
+  }
+  const smr_rbm rbm = {n_visible, n_hidden, w, NULL, NULL};
+  for (int is_visible = 0; is_visible < 2; is_visible++) {
+    const int64_t n_from = is_visible ? n_hidden : n_visible;
+    const int64_t n_to = is_visible ? n_visible : n_hidden;
+    float *states = make_array(n * n_from);
+    float *x = make_array(n * n_to);
+    float *same = make_array(2 * n_to);
+    fill_states(4, n * n_from, states);
+    x[n * n_to] = 7.0F;
+    (is_visible ? smr_rbm_multiply_visible : smr_rbm_multiply_hidden)(&rbm, n, states, x);
+    for (int64_t k = 0; k < n * n_to; k++) {
+      double sum = 0.0;
+      for (int64_t i = 0; i < n_from; i++) {
+        const int64_t at = is_visible ? k % n_to * n_hidden + i : i * n_hidden + k % n_to;
+        sum += (double)states[k / n_to * n_from + i] * (double)w[at];
+      }
+      assert_close((double)x[k], sum, 0.0, 1e-4);
+    }
+    assert_true(x[n * n_to] == 7.0F);
+    for (int64_t i = 0; i < n; i++) {
+      const int64_t count = i + 2 <= n ? 1 + i % 2 : 1;
+      (is_visible ? smr_rbm_multiply_visible : smr_rbm_multiply_hidden)(&rbm, count,
+                                                                        states + i * n_from, same);
+      assert_memory_equal(same, x + i * n_to, (size_t)(count * n_to) * sizeof *same);
+    }
+    free(states);
+    free(x);
+    free(same);
+  }
+  free(w);
+}
+
+/* Edges of groups of four units, of blocks of 128 of them, of tiles of columns, of octets and of
+ * blocks of 256 states. */
+static void test_products(void **state) {
+  static const int64_t shapes[][3] = {{1, 1, 1},     {2, 3, 5},     {5, 9, 6},    {8, 16, 32},
+                                      {13, 33, 31},  {16, 127, 64}, {17, 132, 7}, {3, 300, 260},
+                                      {300, 50, 17}, {11, 4, 200}};
+  (void)state;
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    check_products(shapes[i][0], shapes[i][1], shapes[i][2]);
+  }
+}
+
+/* Weights of units that are off don't matter, whatever they are. */
+static void test_off(void **state) {
+  enum { V = 6, H = 3 };
+  const float v[2 * V] = {1, 0, 1, 1, 0, 1, 0, 1, 0, 0, 0, 0};
+  const float expected[2] = {4.0F, INFINITY};
+  float w[V * H], x[2 * H];
+  const smr_rbm rbm = {V, H, w, NULL, NULL};
+  (void)state;
+  for (int i = 0; i < V * H; i++) {
+    w[i] = i / H == 1 ? INFINITY : 1.0F;
+  }
+  smr_rbm_multiply_hidden(&rbm, 2, v, x);
+  for (int k = 0; k < 2 * H; k++) {
+    assert_true(x[k] == expected[k / H]);
   }
 }
 
@@ -155,6 +216,7 @@ static void test_no_rows(void **state) {
   float p[1] = {-1};
   make(3, 2, &m);
   assert_ok(smr_rbm_hidden(&m.rbm, 0, m.v, p));
+  smr_rbm_multiply_hidden(&m.rbm, 0, m.v, p);
   assert_true(p[0] == -1);
 }
 
@@ -168,8 +230,8 @@ static void test_too_large(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_enumeration), cmocka_unit_test(test_draws),
-      cmocka_unit_test(test_products),    cmocka_unit_test(test_no_rows),
-      cmocka_unit_test(test_too_large),
+      cmocka_unit_test(test_products),    cmocka_unit_test(test_off),
+      cmocka_unit_test(test_no_rows),     cmocka_unit_test(test_too_large),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

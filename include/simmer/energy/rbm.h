@@ -2,8 +2,8 @@
  * Hinton, "A practical guide to training RBMs", 2010).
  *
  * Letters: V visible units, H hidden units, n rows of a shard. All matrices are row-major and
- * float32. A call is one set of GEMMs on one BLAS thread: its bits depend on (n, V, H) alone.
- * Everything here is local and thread-safe. */
+ * float32. A call is one set of GEMMs on one BLAS thread, but for the products of states: its bits
+ * depend on (n, V, H) alone. Everything here is local and thread-safe. */
 #ifndef SIMMER_ENERGY_RBM_H
 #define SIMMER_ENERGY_RBM_H
 
@@ -20,12 +20,12 @@ typedef struct {
   const float *hidden_bias;  /* c [H] */
 } smr_rbm;
 
-/* x [n x H] = v W for v [n x V], without biases; SMR_ERR_LIMIT when a size is beyond BLAS. */
-smr_status smr_rbm_multiply_hidden(const smr_rbm *rbm, int64_t n, const float *v,
-                                   float *x) SMR_NODISCARD;
-/* x [n x V] = alpha h W' for h [n x H]. */
-smr_status smr_rbm_multiply_visible(const smr_rbm *rbm, float alpha, int64_t n, const float *h,
-                                    float *x) SMR_NODISCARD;
+/* x [n x H] = v W for v [n x V] of zeros and ones alone (what isn't 0 counts as 1), without biases:
+ * subset sums of four rows of W at a time are looked up, two to four times as fast as SGEMM. A
+ * row's bits depend on that row and W alone, not on n. x doesn't overlap v. */
+void smr_rbm_multiply_hidden(const smr_rbm *rbm, int64_t n, const float *v, float *x);
+/* x [n x V] = h W' for h [n x H], likewise. */
+void smr_rbm_multiply_visible(const smr_rbm *rbm, int64_t n, const float *h, float *x);
 /* h [n x H] = p(h = 1 | v) for v [n x V], values in [0,1]. SMR_ERR_LIMIT when a size is beyond
  * BLAS. */
 smr_status smr_rbm_hidden(const smr_rbm *rbm, int64_t n, const float *v, float *h) SMR_NODISCARD;

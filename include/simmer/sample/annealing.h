@@ -2,11 +2,11 @@
  * 2008), forward from base rates and in reverse from samples of the model.
  *
  * Weights use the marginal over v: f_beta(v) = exp((1-beta) a'v + beta b'v) prod_j (1 +
- * exp(beta (c + v'W)_j)); a [V] are the log odds of the base rates. Runs are cut into fixed shards
- * of 32, spread over ranks and threads, on whose numbers no bit depends; every random number is
- * keyed by (seed, run, temperature). Models, configurations and samples are replicated; errors are
- * the same on all ranks: SMR_ERR_INPUT for inverse temperatures that don't rise strictly from 0 to
- * 1 (names the first one), SMR_ERR_NUMERIC for NaN or Inf in a model or a weight. */
+ * exp(beta (c + v'W)_j)); a [V] are the log odds of the base rates. Runs are cut into equal shards
+ * of at most 50, spread over ranks and threads, on whose numbers no bit depends; every random
+ * number is keyed by (seed, run, temperature). Models, configurations and samples are replicated;
+ * errors are the same on all ranks: SMR_ERR_INPUT for inverse temperatures that don't rise strictly
+ * from 0 to 1 (names the first one), SMR_ERR_NUMERIC for NaN or Inf in a model or a weight. */
 #ifndef SIMMER_SAMPLE_ANNEALING_H
 #define SIMMER_SAMPLE_ANNEALING_H
 
