@@ -1,6 +1,7 @@
 /* Energy models on models of 32 states: energies against plain formulas, sweeps against the exact
  * distributions at several temperatures at once, bits. */
 #include "check.h"
+#include "chi_square.h"
 
 #include <stdlib.h>
 
@@ -8,7 +9,7 @@
 #include "simmer/base/vector.h"
 #include "simmer/energy/model.h"
 
-enum { MOST_STATES = 32, N_BETAS = 3, N_ROWS = 60000, MOST_UNITS = 6 };
+enum { MOST_STATES = 32, N_BETAS = 3, N_ROWS = 240000, MOST_UNITS = 6 };
 
 static const double betas[N_BETAS] = {0.0, 0.45, 1.0};
 
@@ -144,33 +145,24 @@ static void find_probabilities(const fixture *f, double beta, double *p) {
   }
 }
 
-/* Chi-square of the rows of temperature t against p, in standard deviations above its mean. */
+/* How far the rows of temperature t are from p. */
 static double measure(const fixture *f, int t, const double *p) {
   double counts[MOST_STATES] = {0};
-  double chi2 = 0.0;
   const int n_rows = N_ROWS / N_BETAS;
-  const double n = n_rows;
   for (int row = t; row < N_ROWS; row += N_BETAS) {
     counts[get_state(f, row)]++;
   }
-  for (int s = 0; s < f->n_states; s++) {
-    chi2 += (counts[s] - n * p[s]) * (counts[s] - n * p[s]) / (n * p[s]);
-  }
-  return (chi2 - (f->n_states - 1)) / sqrt(2.0 * (f->n_states - 1));
+  return chi_square_deviations(f->n_states, counts, p, n_rows);
 }
-
-/* Rows are independent, so chi-square is one of n_states - 1 degrees of freedom; 4.5 deviations are
- * passed once in 10^4 cases, and the numbers are always the same. */
-static const double limit = 4.5;
 
 static void check_distributions(const fixture *f) {
   for (int t = 0; t < N_BETAS; t++) {
     double p[MOST_STATES];
     find_probabilities(f, betas[t], p);
-    assert_true(measure(f, t, p) < limit);
+    assert_true(measure(f, t, p) < chi_square_limit);
     /* The test sees a wrong temperature. */
     find_probabilities(f, betas[(t + 1) % N_BETAS], p);
-    assert_true(measure(f, t, p) > 5.0 * limit);
+    assert_true(measure(f, t, p) > 5.0 * chi_square_limit);
   }
 }
 
@@ -191,14 +183,10 @@ static void check_energies(fixture *f) {
   assert_close(f->model->log_z0, log(z0), 1e-14, 0.0);
 }
 
-/* Exact samples of every temperature stay exact samples after one sweep. */
-static void check_invariance(fixture *f) {
+/* Row i gets an exact sample of temperature i mod N_BETAS. */
+static void put_samples(fixture *f) {
   const smr_random_key key = {5, smr_random_stream("test exact", 0, 0)};
-  smr_energy_draw draw = {.key = {6, smr_random_stream("test sweep", 0, 0)}, .sweep = 3};
   double p[N_BETAS][MOST_STATES] = {{0}};
-  int n_moved = 0;
-  int *before = malloc(N_ROWS * sizeof *before);
-  assert_non_null(before);
   for (int t = 0; t < N_BETAS; t++) {
     find_probabilities(f, betas[t], p[t]);
   }
@@ -210,16 +198,49 @@ static void check_invariance(fixture *f) {
       x -= p[row % N_BETAS][s];
     }
     put_state(f, row, s);
-    before[row] = s;
+  }
+}
+
+/* A sweep at `factor` times the right temperatures. */
+static void sweep(fixture *f, double factor) {
+  const smr_energy_draw draw = {.key = {6, smr_random_stream("test sweep", 0, 0)}, .sweep = 3};
+  for (int i = 0; i < N_ROWS; i++) {
+    f->beta[i] = factor * betas[i % N_BETAS];
+  }
+  assert_ok(f->model->sweep(f->model->self, &draw, N_ROWS, f->beta, f->parts, f->work));
+  for (int i = 0; i < N_ROWS; i++) {
+    f->beta[i] = betas[i % N_BETAS];
+  }
+}
+
+/* Exact samples of every temperature stay exact samples after one sweep, but not after one whose
+ * temperature is off by 10 %. */
+static void check_invariance(fixture *f) {
+  int n_moved = 0;
+  int *before = malloc(N_ROWS * sizeof *before);
+  assert_non_null(before);
+  put_samples(f);
+  for (int row = 0; row < N_ROWS; row++) {
+    before[row] = get_state(f, row);
   }
   check_distributions(f);
-  assert_ok(f->model->sweep(f->model->self, &draw, N_ROWS, f->beta, f->parts, f->work));
+  sweep(f, 1.0);
   check_distributions(f);
   for (int row = 0; row < N_ROWS; row++) {
     n_moved += before[row] != get_state(f, row);
   }
   assert_true(n_moved > N_ROWS / 2);
   free(before);
+  put_samples(f);
+  sweep(f, 0.9);
+  for (int t = 1; t < N_BETAS; t++) {
+    double p[MOST_STATES];
+    find_probabilities(f, betas[t], p);
+    const double found = measure(f, t, p);
+    print_message("%s, beta %.2f instead of %.2f: %.1f\n", f->model->name, 0.9 * betas[t], betas[t],
+                  found);
+    assert_true(found > 2.0 * chi_square_limit);
+  }
 }
 
 /* `start` gives E_0 = beta 0, from which sweeps find every temperature. */
@@ -229,7 +250,7 @@ static void check_ergodicity(fixture *f) {
   assert_ok(f->model->start(f->model->self, &draw, N_ROWS, f->parts));
   find_probabilities(f, 0.0, p);
   for (int t = 0; t < N_BETAS; t++) {
-    assert_true(measure(f, t, p) < limit);
+    assert_true(measure(f, t, p) < chi_square_limit);
   }
   draw.key.stream++;
   for (draw.sweep = 0; draw.sweep < 40; draw.sweep++) {
@@ -283,24 +304,101 @@ static void test_ising(void **state) {
   check_model(model, get_ising_energy);
 }
 
-/* On 4 x 4, where neighbours differ: the mean energy of independent chains against -d ln Z / dK,
+/* The 4 x 4 model, where all neighbours differ, by classes of equal energy and magnetization. */
+enum { SIDE = 4, SITES = SIDE * SIDE, LATTICES = 1 << SITES, CLASSES = 17 * 17, SPINS = 100000 };
+
+static int get_class(int s) {
+  int bonds = 0, n_up = 0;
+  for (int i = 0; i < SITES; i++) {
+    bonds += 1 - 2 * ((s >> i ^ s >> (i / SIDE * SIDE + (i + 1) % SIDE)) & 1);
+    bonds += 1 - 2 * ((s >> i ^ s >> ((i + SIDE) % SITES)) & 1);
+    n_up += s >> i & 1;
+  }
+  return (bonds / 4 + 8) * 17 + n_up;
+}
+
+static double get_weight(int class, double beta) {
+  return exp(beta * coupling * 4.0 * (class / 17 - 8));
+}
+
+/* x [SPINS x SITES] of exact samples; p of the classes. */
+static void put_lattices(double beta, float *x, double p[CLASSES]) {
+  static double cumulated[LATTICES];
+  double z = 0.0;
+  memset(p, 0, CLASSES * sizeof *p);
+  for (int s = 0; s < LATTICES; s++) {
+    const int class = get_class(s);
+    z += get_weight(class, beta);
+    cumulated[s] = z;
+    p[class] += get_weight(class, beta);
+  }
+  for (int class = 0; class < CLASSES; class ++) {
+    p[class] /= z;
+  }
+  for (int row = 0; row < SPINS; row++) {
+    double u = 0.0;
+    int low = 0, high = LATTICES - 1;
+    smr_random_uniform((smr_random_key){13, 1}, (uint64_t)row, 0, 1, &u);
+    while (low < high) {
+      const int middle = (low + high) / 2;
+      if (cumulated[middle] > u * z) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    for (int i = 0; i < SITES; i++) {
+      x[row * SITES + i] = (float)(low >> i & 1);
+    }
+  }
+}
+
+/* After a sweep at factor beta. */
+static double measure_lattices(const smr_energy_model *model, double beta, double factor) {
+  static float x[SPINS * SITES], work[SPINS * SITES / 2];
+  static double betas_of_rows[SPINS];
+  float *parts[SMR_ENERGY_PARTS] = {x, NULL};
+  const smr_energy_draw draw = {.key = {13, 2}};
+  double p[CLASSES], counts[CLASSES] = {0};
+  put_lattices(beta, x, p);
+  for (int row = 0; row < SPINS; row++) {
+    betas_of_rows[row] = factor * beta;
+  }
+  assert_ok(model->sweep(model->self, &draw, SPINS, betas_of_rows, parts, work));
+  for (int row = 0; row < SPINS; row++) {
+    int s = 0;
+    for (int i = 0; i < SITES; i++) {
+      s |= (int)x[row * SITES + i] << i;
+    }
+    counts[get_class(s)]++;
+  }
+  return chi_square_deviations(CLASSES, counts, p, SPINS);
+}
+
+static void test_checkerboard(void **state) {
+  smr_energy_model *model = NULL;
+  (void)state;
+  assert_ok(smr_energy_create_ising(SIDE, coupling, &model));
+  for (int t = 0; t < N_BETAS; t++) {
+    assert_true(measure_lattices(model, betas[t], 1.0) < chi_square_limit);
+    assert_true(t == 0 || measure_lattices(model, betas[t], 0.9) > 2.0 * chi_square_limit);
+  }
+  smr_energy_destroy(&model);
+}
+
+/* The mean energy of independent chains against -d ln Z / dK,
  * with K dlnZ/dK by summing all 2^16 states. */
 static void test_ising_mean_energy(void **state) {
-  enum { SIDE = 4, N = SIDE * SIDE, CHAINS = 4096 };
-  static float x[CHAINS * N], work[CHAINS * N / 2];
+  enum { CHAINS = 4096 };
+  static float x[CHAINS * SITES], work[CHAINS * SITES / 2];
   static double u[CHAINS], beta[CHAINS];
   float *parts[SMR_ENERGY_PARTS] = {x, NULL};
   smr_energy_draw draw = {.key = {11, 1}};
   smr_energy_model *model = NULL;
   double z = 0.0, mean = 0.0, square = 0.0, found = 0.0;
   (void)state;
-  for (int s = 0; s < 1 << N; s++) {
-    int bonds = 0;
-    for (int i = 0; i < N; i++) {
-      bonds += 1 - 2 * ((s >> i ^ s >> (i / SIDE * SIDE + (i + 1) % SIDE)) & 1);
-      bonds += 1 - 2 * ((s >> i ^ s >> ((i + SIDE) % N)) & 1);
-    }
-    const double e = -coupling * bonds;
+  for (int s = 0; s < LATTICES; s++) {
+    const double e = -log(get_weight(get_class(s), 1.0));
     z += exp(-e);
     mean += e * exp(-e);
     square += e * e * exp(-e);
@@ -369,9 +467,10 @@ static void test_plain_gibbs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_rbm),      cmocka_unit_test(test_hopfield),
-      cmocka_unit_test(test_ising),    cmocka_unit_test(test_ising_mean_energy),
-      cmocka_unit_test(test_mistakes), cmocka_unit_test(test_plain_gibbs),
+      cmocka_unit_test(test_rbm),          cmocka_unit_test(test_hopfield),
+      cmocka_unit_test(test_ising),        cmocka_unit_test(test_ising_mean_energy),
+      cmocka_unit_test(test_checkerboard), cmocka_unit_test(test_mistakes),
+      cmocka_unit_test(test_plain_gibbs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
