@@ -70,7 +70,7 @@ static smr_status check(const smr_annealing_path *path) {
   if (path->config->n_runs < 1) {
     SMR_FAIL(SMR_ERR_INPUT, "annealing needs at least 1 run, not %" PRId64, path->config->n_runs);
   }
-  SMR_TRY(smr_betas_check(path->config->n_betas, path->config->betas));
+  SMR_TRY(smr_betas_check(path->config->n_betas, path->config->betas, true));
   SMR_TRY(check_finite(rbm->n_visible * rbm->n_hidden, rbm->w, "weight"));
   SMR_TRY(check_finite(rbm->n_visible, rbm->visible_bias, "visible bias"));
   SMR_TRY(check_finite(rbm->n_hidden, rbm->hidden_bias, "hidden bias"));

@@ -114,7 +114,7 @@ static smr_status check(const smr_ladder_energies *e) {
     SMR_FAIL(SMR_ERR_INPUT, "no ln Z from %" PRId64 " scans of %" PRId64 " chains", e->n_scans,
              e->n_chains);
   }
-  SMR_TRY(smr_betas_check(e->n_temperatures, e->betas));
+  SMR_TRY(smr_betas_check(e->n_temperatures, e->betas, true));
   for (int64_t i = 0; i < n; i++) {
     if (!isfinite(e->u[i])) {
       SMR_FAIL(SMR_ERR_NUMERIC, "no ln Z: energy %" PRId64 " is %g", i, e->u[i]);

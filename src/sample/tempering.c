@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "betas.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "simmer/comm/reduce.h"
@@ -17,17 +18,6 @@ enum { FIRST_TEMPERATURES = 16, MOST_ROUNDS = 40, MESSAGE_BYTES = 512 };
 
 static smr_random_key get_key(const smr_tempering *t, const char *purpose) {
   return (smr_random_key){t->config.seed, smr_random_stream(purpose, 0, 0)};
-}
-
-static smr_status check_ladder(int64_t n, const double *betas) {
-  for (int64_t i = 0; i < n; i++) {
-    if (!(betas[i] >= 0.0 && betas[i] <= 1.0) || (i > 0 && !(betas[i - 1] < betas[i]))) {
-      SMR_FAIL(SMR_ERR_INPUT,
-               "a ladder must rise within 0 to 1: inverse temperature %" PRId64 " is %g", i,
-               betas[i]);
-    }
-  }
-  return SMR_OK;
 }
 
 static smr_status check_config(const smr_tempering_config *c) {
@@ -42,7 +32,7 @@ static smr_status check_config(const smr_tempering_config *c) {
   if (is_auto && c->betas != NULL) {
     SMR_FAIL(SMR_ERR_INPUT, "a first ladder needs the number of its temperatures");
   }
-  return c->betas == NULL ? SMR_OK : check_ladder(c->n_temperatures, c->betas);
+  return c->betas == NULL ? SMR_OK : smr_betas_check(c->n_temperatures, c->betas, false);
 }
 
 static void set_first_ladder(smr_tempering *t, const double *betas) {

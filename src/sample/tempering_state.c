@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "betas.h"
 #include "simmer/base/memory.h"
 #include "tempering_private.h"
 
@@ -64,16 +65,6 @@ smr_status smr_tempering_list_state(smr_tempering *t, smr_state *state) {
   return append_list(state, "indices", SMR_I32, t->config.scans * rows, t->indices);
 }
 
-static smr_status check_ladder(const smr_tempering *t) {
-  for (int64_t i = 0; i < t->n_temperatures; i++) {
-    if (!(t->betas[i] >= 0.0 && t->betas[i] <= 1.0) ||
-        (i > 0 && !(t->betas[i - 1] < t->betas[i]))) {
-      SMR_FAIL(SMR_ERR_INPUT, "the state to go on from has no rising ladder");
-    }
-  }
-  return SMR_OK;
-}
-
 /* uniforms serves as a list of the slots seen. */
 static smr_status check_replicas(const smr_tempering *t) {
   const int64_t most = t->config.most_temperatures;
@@ -101,7 +92,9 @@ static smr_status check(const smr_tempering *t) {
              " temperatures of %" PRId64,
              t->scan, smr_tempering_count_scans(t), t->n_temperatures, t->config.most_temperatures);
   }
-  SMR_TRY(check_ladder(t));
+  if (smr_betas_check(t->n_temperatures, t->betas, false) != SMR_OK) {
+    SMR_FAIL(SMR_ERR_INPUT, "the state to go on from has no rising ladder");
+  }
   SMR_TRY(check_replicas(t));
   for (int p = 0; p < t->model->n_parts; p++) {
     for (int64_t i = 0; i < t->n_rows * t->model->widths[p]; i++) {

@@ -1,4 +1,5 @@
 /* Parallel tempering of an RBM with two modes against sums over its 64 states; bits, resumption. */
+#include "chi_square.h"
 #include "mpi_frame.h"
 
 #include <omp.h>
@@ -97,7 +98,7 @@ static void test_distribution(void **state) {
                                        .betas = betas,
                                        .seed = 3};
   smr_energy_model *model = NULL;
-  double p[N_V], mean = 0.0, variance = 0.0, chi2 = 0.0;
+  double p[N_V], mean = 0.0, variance = 0.0;
   double counts[N_V] = {0};
   (void)state;
   assert_ok(smr_energy_create_rbm(&rbm, a, &model));
@@ -108,22 +109,7 @@ static void test_distribution(void **state) {
     counts[get_state(x + chain * V)]++;
   }
   enumerate(1.0, p, &mean, &variance);
-  /* Rare states together: their expected number is above 5. */
-  double rare = 0.0, rare_p = 0.0;
-  int n_cells = 1;
-  for (int s = 0; s < N_V; s++) {
-    const double expected = CHAINS * p[s];
-    if (expected < 20.0) {
-      rare += counts[s];
-      rare_p += p[s];
-      continue;
-    }
-    n_cells++;
-    chi2 += (counts[s] - expected) * (counts[s] - expected) / expected;
-  }
-  chi2 += (rare - CHAINS * rare_p) * (rare - CHAINS * rare_p) / fmax(CHAINS * rare_p, 1.0);
-  assert_true(n_cells >= 3);
-  assert_true(chi2 < n_cells - 1 + 4.5 * sqrt(2.0 * (n_cells - 1)));
+  assert_true(chi_square_deviations(N_V, counts, p, CHAINS) < chi_square_limit);
   /* Both modes are really there, unequal, and far from where the chains began. */
   assert_true(p[0] > 0.1 && p[N_V - 1] > 0.1 && fabs(p[0] - p[N_V - 1]) > 0.05);
   const smr_tempering_view view = smr_tempering_get(t);
@@ -283,21 +269,30 @@ static void test_resume(void **state) {
   smr_energy_destroy(&model);
 }
 
-static void test_resume_refuses(void **state) {
+/* A checkpoint whose array `name` has a wrong second entry. */
+static void check_refusal(const char *name, const char *text) {
   smr_energy_model *model = NULL;
-  (void)state;
+  smr_state list = {0};
   assert_ok(smr_energy_create_rbm(&rbm, a, &model));
   smr_tempering *t = start(test_world, model, &automatic);
-  smr_state list = {0};
   assert_ok(smr_tempering_list_state(t, &list));
   for (int64_t i = 0; i < list.n; i++) {
-    if (strcmp(list.arrays[i].array.name, "replicas") == 0) {
-      ((int32_t *)list.arrays[i].array.data)[1] = 0;
+    const smr_array *array = &list.arrays[i].array;
+    if (strcmp(array->name, name) == 0 && array->type == SMR_I32) {
+      ((int32_t *)array->data)[1] = 0;
+    } else if (strcmp(array->name, name) == 0) {
+      ((double *)array->data)[1] = 1.5;
     }
   }
-  assert_fails(smr_tempering_resume(t), SMR_ERR_INPUT, "permutation");
+  assert_fails(smr_tempering_resume(t), SMR_ERR_INPUT, text);
   smr_tempering_destroy(&t);
   smr_energy_destroy(&model);
+}
+
+static void test_resume_refuses(void **state) {
+  (void)state;
+  check_refusal("replicas", "permutation");
+  check_refusal("betas", "no rising ladder");
 }
 
 /* A failure in one shard is the same failure on all ranks. */
@@ -319,7 +314,8 @@ static void test_mistakes(void **state) {
   (void)state;
   assert_ok(smr_energy_create_rbm(&rbm, a, &model));
   config.betas = falling;
-  assert_fails(smr_tempering_create(test_world, model, &config, &t), SMR_ERR_INPUT, "ladder");
+  assert_fails(smr_tempering_create(test_world, model, &config, &t), SMR_ERR_INPUT,
+               "rise within 0 to 1: number 2 of 0 to 2 is 0.5");
   config.betas = NULL;
   config.sweeps = 0;
   assert_fails(smr_tempering_create(test_world, model, &config, &t), SMR_ERR_INPUT, "0 sweeps");

@@ -386,8 +386,7 @@ static void test_checkerboard(void **state) {
   smr_energy_destroy(&model);
 }
 
-/* The mean energy of independent chains against -d ln Z / dK,
- * with K dlnZ/dK by summing all 2^16 states. */
+/* The mean energy of independent chains against -d ln Z / dK, by summing all 2^16 states. */
 static void test_ising_mean_energy(void **state) {
   enum { CHAINS = 4096 };
   static float x[CHAINS * SITES], work[CHAINS * SITES / 2];
