@@ -263,6 +263,8 @@ smr_status smr_command_bench(const smr_cli *cli, const smr_context *world) {
   SMR_TRY_DONE(bench_paths(&bench));
   SMR_TRY_DONE(smr_bench_training(&bench));
   SMR_TRY_DONE(smr_bench_images(&bench));
+  SMR_TRY_DONE(smr_bench_sampling(&bench));
+  SMR_TRY_DONE(smr_bench_enumeration(&bench));
   if (world->rank == 0 && bench.n_printed > 0 && bench.is_json) {
     printf("\n]\n");
   }
@@ -271,7 +273,7 @@ smr_status smr_command_bench(const smr_cli *cli, const smr_context *world) {
   if (n_printed == 0) {
     status = smr_error_set(SMR_ERR_USAGE,
                            "no benchmark begins with '%s'; there are sgemm, dgemm, memory, "
-                           "allreduce, ridge_path, pdgesvd and rbm",
+                           "allreduce, ridge_path, pdgesvd, rbm and sample",
                            bench.wanted);
   }
 done:

@@ -26,6 +26,10 @@ double smr_bench_sum(const smr_context *world, double x);
 
 /* Training of RBMs. Collective. */
 smr_status smr_bench_training(bench_work *bench) SMR_NODISCARD;
+/* Parallel tempering and annealing. Collective. */
+smr_status smr_bench_sampling(bench_work *bench) SMR_NODISCARD;
+/* Enumeration. Collective. */
+smr_status smr_bench_enumeration(bench_work *bench) SMR_NODISCARD;
 /* Generated images. Collective. */
 smr_status smr_bench_images(bench_work *bench) SMR_NODISCARD;
 

@@ -57,8 +57,8 @@ static const cli_command commands[] = {
      "write generated images to an IDX or HDF5 file, in parallel"},
     {"keys", "[EXPERIMENT] [PREFIX] [--markdown]", "M", 0, 2, 0, smr_command_keys,
      "every job-file key with type, range, unit, default and meaning"},
-    {"bench", "[sgemm|dgemm|memory|allreduce|ridge_path|pdgesvd] [--json]", "Jqv", 0, 1, 1,
-     smr_command_bench, "the limits of this machine and simmer's share of them"},
+    {"bench", "[sgemm|dgemm|memory|allreduce|ridge_path|pdgesvd|rbm|sample] [--json]", "Jqv", 0, 1,
+     1, smr_command_bench, "the limits of this machine and simmer's share of them"},
     {"version", "", "", 0, 0, 0, smr_command_version, "versions of everything linked, CPU type"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
