@@ -1,0 +1,1 @@
+simmer_test(regress loo RANKS 1 2 3 4 TIMEOUT 120 SOURCES ${SIMMER_TEST_DIR}/regress_loo.c LINK OpenMP::OpenMP_C)
