@@ -125,7 +125,7 @@ static smr_status make_map(smr_loo_basis *basis) {
   const smr_loo_fit *fit = basis->fit;
   map_work work = {.norms = NULL};
   smr_status status = smr_agree(smr_grid_get_context(fit->grid), allocate_map(basis, &work));
-  if (status != SMR_OK || basis->q == 0) {
+  if (status != SMR_OK || basis->q == 0 || work.unit == NULL) {
     goto done;
   }
   const bool is_scaled = measure_columns(fit, work.norms) > largest_spread;
@@ -281,6 +281,9 @@ static smr_status make_square(smr_loo_basis *basis) {
   basis->q = count_modes(basis->n, basis->p, m, s);
   basis->q_padded = pad_columns(basis->q);
   SMR_TRY_DONE(smr_agree(context, allocate_square(basis, &column)));
+  if (column == NULL) {
+    SMR_FAIL_DONE(SMR_ERR_INTERNAL, "left vectors were not allocated");
+  }
   memcpy(basis->s, s, (size_t)basis->q * sizeof *s);
   memcpy(basis->beta, work.beta, (size_t)basis->q * sizeof *s);
   basis->noise = basis->q > 0 ? DBL_EPSILON * s[0] / s[basis->q - 1] : DBL_EPSILON;

@@ -1,0 +1,31 @@
+/* k-fold cross-validation of a whole ridge path from R factors: the rows are not read again.
+ *
+ * Per fold, the SVD of the training set's triangle gives the weights w of all lambdas, and the
+ * error on the n_f rows held out is
+ *   ||R_f w - z_f||^2 + tail_f + n_f ((mean_y_f - mean_y) - (mean_f - mean)'w)^2,
+ * where R_f, z_f, tail_f and the means come from the fold's own QR (Q drops out of the norm), and
+ * mean, mean_y are those of the training set. */
+#ifndef SIMMER_REGRESS_FOLDS_H
+#define SIMMER_REGRESS_FOLDS_H
+
+#include "simmer/linalg/folds.h"
+
+/* cv[L] = squared error of a held-out row, mean over all n rows, for lambda[L] >= 0, of the fit of
+ * the first p columns. With `standardize` the columns are divided by their standard deviations in
+ * each training set. Replicated on every rank, with the same bits on any ranks and threads.
+ * SMR_ERR_CONVERGENCE, SMR_ERR_MEMORY. Collective on the grid of `folds`. */
+smr_status smr_folds_run(const smr_grid *grid, const smr_folds *folds, int64_t p, bool standardize,
+                         int64_t n_lambda, const double *lambda, double *cv) SMR_NODISCARD;
+
+/* How much worse contiguous blocks are than interleaved folds where the interleaved curve has its
+ * minimum (the first, of equal ones): log10(block / interleaved) there, about 0 when the rows'
+ * noise is independent, and large when neighbouring rows share it. *chosen, if not NULL, is that
+ * index, -1 (and the result NaN) when no value is a number. Local. */
+double smr_folds_gap(int64_t n_lambda, const double *interleaved, const double *block,
+                     int64_t *chosen);
+
+/* Bytes per rank and floating point operations of smr_folds_run; local, for `plan`. */
+int64_t smr_folds_count_run_bytes(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds);
+double smr_folds_count_run_flops(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds);
+
+#endif

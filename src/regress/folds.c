@@ -1,0 +1,249 @@
+/* Cross-validation over folds: an SVD for each training triangle, and norms of the folds' own.
+ *
+ * k folds, p features, L lambdas, C = L padded to whole column blocks, q rows of a training
+ * triangle, h rows of a fold's. Folds are dealt to ranks and threads whole; every one is worked on
+ * by a single rank. */
+#include "simmer/regress/folds.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+
+#include "simmer/base/integer.h"
+#include "simmer/base/memory.h"
+#include "simmer/comm/reduce.h"
+#include "simmer/linalg/kernel.h"
+#include "simmer/linalg/svd.h"
+#include "simmer/regress/ridge.h"
+
+typedef struct {
+  const smr_folds *folds;
+  smr_folds_view view;
+  int64_t p, n_lambda, n_padded;
+  bool standardize;
+  const double *lambda;
+  double *errors; /* [k][L] sums of squares, those of this rank's folds */
+  /* The failure of the lowest fold, since messages belong to threads. */
+  int64_t failed;
+  smr_status status;
+  char message[1024];
+} fold_run;
+
+/* One fold. */
+typedef struct {
+  smr_folds_part train, held;
+  double *r_train, *z_train; /* [q x p], [q] */
+  double *r_held, *z_held;   /* [h x p], [h] */
+  double *scale;             /* [p] */
+  double *beta;              /* [q] */
+  double *modes;             /* [q x C] */
+  double *weights;           /* [p x C] */
+  double *fitted;            /* [h x C] R_f w */
+  smr_svd *svd;
+} fold_work;
+
+static void clear_work(fold_work *work) {
+  smr_memory_free(work->r_train);
+  smr_memory_free(work->z_train);
+  smr_memory_free(work->r_held);
+  smr_memory_free(work->z_held);
+  smr_memory_free(work->scale);
+  smr_memory_free(work->beta);
+  smr_memory_free(work->modes);
+  smr_memory_free(work->weights);
+  smr_memory_free(work->fitted);
+  smr_svd_destroy(&work->svd);
+}
+
+static int64_t count_used(const fold_run *run, int64_t fold, bool is_training) {
+  const int64_t n = smr_folds_count_rows(run->folds, fold, is_training);
+  return smr_int_max(0, smr_int_min(n - run->view.has_intercept, run->p));
+}
+
+static smr_status allocate_work(const fold_run *run, int64_t fold, fold_work *work) {
+  const size_t size = sizeof(double);
+  const int64_t q = count_used(run, fold, true);
+  const int64_t h = count_used(run, fold, false);
+  SMR_TRY(smr_memory_alloc(q * run->p, size, "triangle of a training set", &work->r_train));
+  SMR_TRY(smr_memory_alloc(q, size, "target", &work->z_train));
+  SMR_TRY(smr_memory_alloc(h * run->p, size, "triangle of a fold", &work->r_held));
+  SMR_TRY(smr_memory_alloc(h, size, "target", &work->z_held));
+  SMR_TRY(smr_memory_alloc(run->p, size, "column scales", &work->scale));
+  SMR_TRY(smr_memory_alloc(q, size, "target modes", &work->beta));
+  SMR_TRY(smr_memory_alloc(q * run->n_padded, size, "coefficients", &work->modes));
+  SMR_TRY(smr_memory_alloc(run->p * run->n_padded, size, "coefficients", &work->weights));
+  return smr_memory_alloc(h * run->n_padded, size, "fitted values", &work->fitted);
+}
+
+/* Divides the columns of the training triangle by their deviations; one that is constant but for
+ * rounding is set to zero, with scale 1. */
+static void scale_columns(const fold_run *run, fold_work *work) {
+  const smr_folds_part *train = &work->train;
+  for (int64_t j = 0; j < run->p; j++) {
+    double *column = work->r_train + j * train->n_used;
+    double squares = 0.0;
+    for (int64_t i = 0; i < train->n_used; i++) {
+      squares += column[i] * column[i];
+    }
+    const double deviation = sqrt(squares / (double)train->n_rows);
+    const bool is_constant = deviation <= 64 * 2.3e-16 * fabs(train->mean[j]);
+    work->scale[j] = run->standardize && !is_constant ? deviation : 1.0;
+    for (int64_t i = 0; run->standardize && i < train->n_used; i++) {
+      column[i] = is_constant ? 0.0 : column[i] / deviation;
+    }
+  }
+}
+
+/* Weights of all lambdas in raw coordinates. */
+static smr_status solve(const fold_run *run, fold_work *work) {
+  const int64_t q = work->train.n_used;
+  scale_columns(run, work);
+  if (q == 0) {
+    return SMR_OK;
+  }
+  SMR_TRY(smr_svd_create(smr_folds_get_grid(run->folds), SMR_SVD_AUTO, q, run->p, work->r_train, q,
+                         &work->svd));
+  SMR_TRY(smr_svd_project_left(work->svd, 1, work->z_train, work->beta));
+  const smr_spectrum spectrum = {.n = work->train.n_rows,
+                                 .p = run->p,
+                                 .k = q,
+                                 .has_intercept = run->view.has_intercept,
+                                 .s = smr_svd_get_values(work->svd),
+                                 .beta = work->beta,
+                                 .tail = work->train.tail};
+  for (int64_t l = 0; l < run->n_lambda; l++) {
+    smr_ridge_coefficients(&spectrum, run->lambda[l], work->modes + l * q);
+  }
+  SMR_TRY(smr_svd_expand_right(work->svd, run->n_lambda, work->modes, work->weights));
+  for (int64_t l = 0; l < run->n_lambda; l++) {
+    for (int64_t j = 0; j < run->p; j++) {
+      work->weights[l * run->p + j] /= work->scale[j];
+    }
+  }
+  return SMR_OK;
+}
+
+/* Squared error of lambda l over the fold. */
+static double measure(const fold_run *run, const fold_work *work, int64_t l) {
+  const smr_folds_part *held = &work->held;
+  const double *w = work->weights + l * run->p;
+  const double *fitted = work->fitted + l * held->n_used;
+  double sum = held->tail;
+  double shift = held->mean_y - work->train.mean_y;
+  for (int64_t i = 0; i < held->n_used; i++) {
+    const double difference = fitted[i] - work->z_held[i];
+    sum += difference * difference;
+  }
+  for (int64_t j = 0; j < run->p; j++) {
+    shift -= (held->mean[j] - work->train.mean[j]) * w[j];
+  }
+  return sum + (double)held->n_rows * shift * shift;
+}
+
+static smr_status run_fold(const fold_run *run, int64_t fold) {
+  fold_work work = {.svd = NULL};
+  smr_status status = allocate_work(run, fold, &work);
+  if (status != SMR_OK) {
+    goto done;
+  }
+  if (smr_fault("regress.folds")) {
+    SMR_FAIL_DONE(SMR_ERR_MEMORY, "fault point regress.folds");
+  }
+  SMR_TRY_DONE(
+      smr_folds_read(run->folds, fold, true, run->p, work.r_train, work.z_train, &work.train));
+  SMR_TRY_DONE(
+      smr_folds_read(run->folds, fold, false, run->p, work.r_held, work.z_held, &work.held));
+  SMR_TRY_DONE(solve(run, &work));
+  const int64_t h = work.held.n_used;
+  SMR_TRY_DONE(smr_kernel_multiply(h, run->n_padded, run->p, work.r_held, smr_int_max(h, 1),
+                                   work.weights, run->p, work.fitted, smr_int_max(h, 1)));
+  for (int64_t l = 0; l < run->n_lambda; l++) {
+    run->errors[fold * run->n_lambda + l] = measure(run, &work, l);
+  }
+done:
+  clear_work(&work);
+  return status;
+}
+
+static smr_status run_local(fold_run *run) {
+  const int64_t first = run->view.first;
+  run->failed = INT64_MAX;
+#pragma omp parallel for schedule(dynamic, 1) if (omp_get_max_threads() > 1)
+  for (int64_t fold = first; fold < first + run->view.count; fold++) {
+    const smr_status status = run_fold(run, fold);
+#pragma omp critical(smr_folds_run_failure)
+    if (status != SMR_OK && fold < run->failed) {
+      run->failed = fold;
+      run->status = status;
+      snprintf(run->message, sizeof run->message, "%s", smr_error_message());
+    }
+  }
+  return run->status == SMR_OK ? SMR_OK : smr_error_set(run->status, "%s", run->message);
+}
+
+/* Every error is a number on one rank and zero on the others: their bits, as integers, add up
+ * exactly. Then the sum over folds, in their order. */
+static smr_status gather(const fold_run *run, const smr_context *context, double *cv) {
+  void *bits = run->errors;
+  if (context->size > 1) {
+    SMR_TRY(smr_reduce_count(context, run->view.n_folds * run->n_lambda, bits));
+  }
+  for (int64_t l = 0; l < run->n_lambda; l++) {
+    double sum = 0.0;
+    for (int64_t fold = 0; fold < run->view.n_folds; fold++) {
+      sum += run->errors[fold * run->n_lambda + l];
+    }
+    cv[l] = sum / (double)run->view.n_rows;
+  }
+  return SMR_OK;
+}
+
+smr_status smr_folds_run(const smr_grid *grid, const smr_folds *folds, int64_t p, bool standardize,
+                         int64_t n_lambda, const double *lambda, double *cv) {
+  const smr_context *context = smr_grid_get_context(grid);
+  fold_run run = {.folds = folds,
+                  .view = smr_folds_get(folds),
+                  .p = p,
+                  .n_lambda = n_lambda,
+                  .n_padded = smr_int_ceil_divide(n_lambda, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK,
+                  .standardize = standardize,
+                  .lambda = lambda};
+  smr_status status =
+      smr_memory_alloc(run.view.n_folds * n_lambda, sizeof(double), "errors of folds", &run.errors);
+  if (status == SMR_OK) {
+    status = run_local(&run);
+  }
+  SMR_TRY_DONE(smr_agree(context, status));
+  SMR_TRY_DONE(gather(&run, context, cv));
+done:
+  smr_memory_free(run.errors);
+  return status;
+}
+
+double smr_folds_gap(int64_t n_lambda, const double *interleaved, const double *block,
+                     int64_t *chosen) {
+  int64_t best = -1;
+  for (int64_t l = 0; l < n_lambda; l++) {
+    if (!isnan(interleaved[l]) && (best < 0 || interleaved[l] < interleaved[best])) {
+      best = l;
+    }
+  }
+  if (chosen != NULL) {
+    *chosen = best;
+  }
+  return best < 0 ? (double)NAN : log10(block[best] / interleaved[best]);
+}
+
+int64_t smr_folds_count_run_bytes(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds) {
+  const int64_t q = smr_int_max(1, smr_int_min(n, p));
+  const int64_t held = smr_int_min(smr_int_ceil_divide(n, n_folds), p);
+  const int64_t doubles = (q + held) * (p + 1) + (p + q + held) * (n_lambda + SMR_COLUMN_BLOCK);
+  const int64_t bytes = (int64_t)sizeof(double) * doubles + smr_svd_count_bytes(q, p, 1);
+  return bytes * smr_int_min(omp_get_max_threads(), n_folds);
+}
+
+double smr_folds_count_run_flops(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds) {
+  const int64_t q = smr_int_max(1, smr_int_min(n, p));
+  return (double)n_folds *
+         (smr_svd_count_flops(q, p, n_lambda) + 2.0 * (double)q * (double)p * (double)n_lambda);
+}
