@@ -1,2 +1,5 @@
 simmer_test(regress ridge SOURCES ${SIMMER_TEST_DIR}/regress_ridge.c)
 simmer_test(regress theory SOURCES ${SIMMER_TEST_DIR}/regress_theory.c)
+simmer_test(regress bounds SOURCES ${SIMMER_TEST_DIR}/regress_bounds.c)
+simmer_test(regress tail SOURCES ${SIMMER_TEST_DIR}/regress_tail.c)
+simmer_test(regress fft SOURCES ${SIMMER_TEST_DIR}/regress_fft.c)

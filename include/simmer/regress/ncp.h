@@ -1,0 +1,31 @@
+/* The normalized cumulative periodogram of residuals in row order: are they white?
+ *
+ * n rows, q = floor(n / 2); P_j = |DFT(r)_j|^2 for j = 1..q (without j = 0), c_j = (P_1 + … + P_j)
+ * / (P_1 + … + P_q), v_j = j / q. White residuals have c near v; a lambda is chosen by the least
+ * ||c - v||_2 (Rust & O'Leary 2008, eq. 13; Hansen, Kilmer, Kjeldsen 2006). Only for rows whose
+ * order means something. A transform for each lambda: there are fewer of them than columns of U. */
+#ifndef SIMMER_REGRESS_NCP_H
+#define SIMMER_REGRESS_NCP_H
+
+#include <stdint.h>
+
+#include "simmer/comm/context.h"
+
+/* residual [n x L] column-major, replicated, as from smr_loo_run. distance[L] = ||c - v||_2 and
+ * deviation[L] = max |c_j - v_j|, replicated with the same bits on any ranks and threads; NaN where
+ * q = 0 or the residuals are constant. SMR_ERR_MEMORY, SMR_ERR_LIMIT. Collective. */
+smr_status smr_ncp_run(const smr_context *context, int64_t n, int64_t n_lambda,
+                       const double *residual, double *distance, double *deviation) SMR_NODISCARD;
+
+/* Probability that white Gaussian noise deviates by more, from its `deviation` and n: Kolmogorov's
+ * law for q - 1 ordered uniforms (Bartlett 1955), with Stephens' correction (1970): x = D (sqrt(nu)
+ * + 0.12 + 0.11 / sqrt(nu)), nu = q - 1, 2 sum (-1)^(k-1) exp(-2 k^2 x^2). Small means that the
+ * residuals are not white: at the lambda that cross-validation chose it has been fooled. 1 for q <
+ * 2, NaN for NaN. Local. */
+double smr_ncp_significance(int64_t n, double deviation);
+
+/* Bytes per rank and floating point operations of smr_ncp_run; local, for `plan`. */
+int64_t smr_ncp_count_bytes(int64_t n, int64_t n_lambda);
+double smr_ncp_count_flops(int64_t n, int64_t n_lambda);
+
+#endif
