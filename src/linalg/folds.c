@@ -27,8 +27,10 @@ struct smr_folds {
   smr_grid *alone_grid;     /* NULL likewise */
   smr_triangle_shape shape; /* of the largest set */
   int64_t n_doubles;        /* of a value */
-  double *held;             /* [count][n_doubles] */
-  double *training;         /* [count][n_doubles] */
+  double *all;              /* [k][n_doubles] the folds */
+  /* [k][n_doubles] products of folds 0..f and f..k-1; then the training set of fold f is in
+   * before[f - 1], that of fold 0 in after[1]. Only those of this rank's folds are made. */
+  double *before, *after;
 };
 
 /* The rows of one fold as a source of their own. */
@@ -40,8 +42,6 @@ typedef struct {
 typedef struct {
   smr_folds *folds;
   const smr_row_source *source;
-  double *all;            /* [k][n_doubles] the folds */
-  double *before, *after; /* [k][n_doubles] products of folds 0..f and f..k-1 */
   int n_threads;
   smr_triangle_work **works; /* [n_threads] */
   double **values;           /* [n_threads] one value each */
@@ -81,7 +81,7 @@ static void copy_value(const smr_folds *folds, double *to, const double *from) {
 /* Value of fold `fold`: its row blocks, one after the other. */
 static smr_status factor_fold(fold_run *run, int thread, int64_t fold) {
   const smr_folds *folds = run->folds;
-  double *value = run->all + fold * folds->n_doubles;
+  double *value = folds->all + fold * folds->n_doubles;
   smr_triangle_shape shape = folds->shape;
   fold_rows rows = {.source = run->source,
                     .step = folds->kind == SMR_FOLDS_INTERLEAVED ? folds->n_folds : 1};
@@ -106,43 +106,39 @@ static smr_status factor_fold(fold_run *run, int thread, int64_t fold) {
   return SMR_OK;
 }
 
-/* to = left (+) right, neither of which is changed. */
-static void multiply(const fold_run *run, int thread, const double *left, const double *right,
-                     double *to) {
-  copy_value(run->folds, to, left);
-  copy_value(run->folds, run->values[thread], right);
-  smr_triangle_combine(&run->folds->shape, run->works[thread], to, run->values[thread]);
-}
-
 /* Chain 0: products from the front; chain 1: from the back. */
 static smr_status run_chain(fold_run *run, int thread, int64_t chain) {
-  const int64_t k = run->folds->n_folds;
-  const int64_t d = run->folds->n_doubles;
+  smr_folds *folds = run->folds;
+  const int64_t k = folds->n_folds;
+  const int64_t d = folds->n_doubles;
   if (chain == 0) {
-    copy_value(run->folds, run->before, run->all);
+    copy_value(folds, folds->before, folds->all);
     for (int64_t f = 1; f < k - 1; f++) {
-      multiply(run, thread, run->before + (f - 1) * d, run->all + f * d, run->before + f * d);
+      double *to = folds->before + f * d;
+      copy_value(folds, to, to - d);
+      smr_triangle_combine(&folds->shape, run->works[thread], to, folds->all + f * d);
     }
     return SMR_OK;
   }
-  copy_value(run->folds, run->after + (k - 1) * d, run->all + (k - 1) * d);
+  copy_value(folds, folds->after + (k - 1) * d, folds->all + (k - 1) * d);
   for (int64_t f = k - 2; f > 0; f--) {
-    multiply(run, thread, run->all + f * d, run->after + (f + 1) * d, run->after + f * d);
+    double *to = folds->after + f * d;
+    copy_value(folds, to, folds->all + f * d);
+    smr_triangle_combine(&folds->shape, run->works[thread], to, to + d);
   }
   return SMR_OK;
 }
 
+static double *get_training(const smr_folds *folds, int64_t fold) {
+  return fold == 0 ? folds->after + folds->n_doubles
+                   : folds->before + (fold - 1) * folds->n_doubles;
+}
+
 static smr_status make_training(fold_run *run, int thread, int64_t fold) {
-  smr_folds *folds = run->folds;
-  const int64_t d = folds->n_doubles;
-  double *to = folds->training + (fold - folds->first) * d;
-  copy_value(folds, folds->held + (fold - folds->first) * d, run->all + fold * d);
-  if (fold == 0) {
-    copy_value(folds, to, run->after + d);
-  } else if (fold == folds->n_folds - 1) {
-    copy_value(folds, to, run->before + (fold - 1) * d);
-  } else {
-    multiply(run, thread, run->before + (fold - 1) * d, run->after + (fold + 1) * d, to);
+  const smr_folds *folds = run->folds;
+  if (fold > 0 && fold < folds->n_folds - 1) {
+    smr_triangle_combine(&folds->shape, run->works[thread], get_training(folds, fold),
+                         folds->after + (fold + 1) * folds->n_doubles);
   }
   return SMR_OK;
 }
@@ -177,18 +173,10 @@ static void clear_run(fold_run *run) {
   }
   smr_memory_free(run->works);
   smr_memory_free(run->values);
-  smr_memory_free(run->all);
-  smr_memory_free(run->before);
-  smr_memory_free(run->after);
 }
 
 static smr_status allocate_run(fold_run *run) {
   const smr_folds *folds = run->folds;
-  int64_t length = 0;
-  SMR_TRY(smr_int_multiply(folds->n_folds, folds->n_doubles, "the size of all folds", &length));
-  SMR_TRY(smr_memory_alloc(length, sizeof(double), "folds", &run->all));
-  SMR_TRY(smr_memory_alloc(length, sizeof(double), "products of folds", &run->before));
-  SMR_TRY(smr_memory_alloc(length, sizeof(double), "products of folds", &run->after));
   SMR_TRY(smr_memory_alloc(run->n_threads, sizeof *run->works, "fold threads", &run->works));
   SMR_TRY(smr_memory_alloc(run->n_threads, sizeof *run->values, "fold threads", &run->values));
   for (int t = 0; t < run->n_threads; t++) {
@@ -213,9 +201,11 @@ static smr_status allocate(const smr_grid *grid, const smr_row_source *source, b
   folds->shape.n_rows = smr_int_max(folds->n_rows, folds->shape.block_rows + 1);
   folds->n_doubles = smr_triangle_count_doubles(&folds->shape);
   smr_int_share(n_folds, grid->context->size, grid->context->rank, &folds->first, &folds->count);
-  const int64_t length = folds->count * folds->n_doubles;
-  SMR_TRY_DONE(smr_memory_alloc(length, sizeof(double), "folds", &folds->held));
-  SMR_TRY_DONE(smr_memory_alloc(length, sizeof(double), "training sets", &folds->training));
+  int64_t length = 0;
+  SMR_TRY_DONE(smr_int_multiply(n_folds, folds->n_doubles, "the size of all folds", &length));
+  SMR_TRY_DONE(smr_memory_alloc(length, sizeof(double), "folds", &folds->all));
+  SMR_TRY_DONE(smr_memory_alloc(length, sizeof(double), "products of folds", &folds->before));
+  SMR_TRY_DONE(smr_memory_alloc(length, sizeof(double), "products of folds", &folds->after));
   *out = folds;
   folds = NULL;
 done:
@@ -225,16 +215,15 @@ done:
 
 /* --- steps --- */
 
-/* Values of tasks that were dealt to the ranks, on all ranks. Collective. */
-static void share_values(const fold_run *run, double *values) {
-  const smr_folds *folds = run->folds;
+/* The folds of all ranks on all ranks. Collective. */
+static void share_values(const smr_folds *folds) {
   const smr_context *context = folds->grid->context;
   for (int rank = 0; context->size > 1 && rank < context->size; rank++) {
     int64_t first = 0;
     int64_t count = 0;
     smr_int_share(folds->n_folds, context->size, rank, &first, &count);
     if (count > 0) {
-      smr_broadcast(context, rank, values + first * folds->n_doubles,
+      smr_broadcast(context, rank, folds->all + first * folds->n_doubles,
                     (size_t)(count * folds->n_doubles) * sizeof(double));
     }
   }
@@ -252,8 +241,8 @@ static smr_status run_chains(fold_run *run) {
       smr_linalg_agree(context, is_owner ? run_tasks(run, first, end - first, run_chain) : SMR_OK));
   if (context->size > 1) {
     const size_t bytes = (size_t)(folds->n_folds * folds->n_doubles) * sizeof(double);
-    smr_broadcast(context, 0, run->before, bytes);
-    smr_broadcast(context, last, run->after, bytes);
+    smr_broadcast(context, 0, folds->before, bytes);
+    smr_broadcast(context, last, folds->after, bytes);
   }
   return SMR_OK;
 }
@@ -266,7 +255,7 @@ static smr_status make_values(smr_folds *folds, const smr_row_source *source) {
     goto done;
   }
   SMR_TRY_DONE(smr_linalg_agree(context, run_tasks(&run, folds->first, folds->count, factor_fold)));
-  share_values(&run, run.all);
+  share_values(folds);
   SMR_TRY_DONE(run_chains(&run));
   SMR_TRY_DONE(
       smr_linalg_agree(context, run_tasks(&run, folds->first, folds->count, make_training)));
@@ -313,8 +302,9 @@ void smr_folds_destroy(smr_folds **folds) {
   if (folds != NULL && *folds != NULL) {
     smr_grid_destroy(&(*folds)->alone_grid);
     smr_context_destroy(&(*folds)->alone);
-    smr_memory_free((*folds)->held);
-    smr_memory_free((*folds)->training);
+    smr_memory_free((*folds)->all);
+    smr_memory_free((*folds)->before);
+    smr_memory_free((*folds)->after);
     smr_memory_free(*folds);
     *folds = NULL;
   }
@@ -374,7 +364,7 @@ static void choose_rows(const smr_triangle *view, int64_t n_cols, int64_t q, fol
   for (int64_t i = 0; i < n_cols; i++) {
     rows[i] = (fold_row){.row = i};
   }
-  for (int64_t c = 0; c < n_cols; c++) {
+  for (int64_t c = 0; q < n_cols && c < n_cols; c++) {
     const double *column = get_column(view, c);
     for (int64_t i = 0; i <= c; i++) {
       rows[i].square += column[i] * column[i];
@@ -388,9 +378,8 @@ static void choose_rows(const smr_triangle *view, int64_t n_cols, int64_t q, fol
 
 smr_status smr_folds_read(const smr_folds *folds, int64_t fold, bool is_training, int64_t n_cols,
                           double *r, double *z, smr_folds_part *part) {
-  double *values = is_training ? folds->training : folds->held;
-  const smr_triangle view =
-      smr_triangle_view(&folds->shape, values + (fold - folds->first) * folds->n_doubles);
+  double *value = is_training ? get_training(folds, fold) : folds->all + fold * folds->n_doubles;
+  const smr_triangle view = smr_triangle_view(&folds->shape, value);
   const int64_t n = smr_folds_count_rows(folds, fold, is_training);
   const int64_t q = smr_int_max(0, smr_int_min(n - folds->has_intercept, n_cols));
   fold_row *rows = NULL;
@@ -426,7 +415,7 @@ int64_t smr_folds_count_bytes(int64_t n_rows, int64_t n_cols, int64_t n_folds) {
   smr_triangle_shape shape;
   int64_t bytes = 0;
   if (smr_triangle_shape_init(n_rows, n_cols, true, &shape) != SMR_OK ||
-      smr_int_multiply((5 * n_folds + omp_get_max_threads()) * (int64_t)sizeof(double),
+      smr_int_multiply((3 * n_folds + omp_get_max_threads()) * (int64_t)sizeof(double),
                        smr_triangle_count_doubles(&shape), "folds", &bytes) != SMR_OK) {
     smr_error_clear();
     return INT64_MAX;

@@ -53,7 +53,7 @@ void smr_triangle_work_destroy(smr_triangle_work **work);
 smr_status smr_triangle_factor(const smr_triangle_shape *shape, const smr_row_source *source,
                                int thread, int64_t block, smr_triangle_work *work,
                                void *value) SMR_NODISCARD;
-/* left = left (+) right; right is used up. Local. */
+/* left = left (+) right; right is only read. Local. */
 void smr_triangle_combine(const smr_triangle_shape *shape, smr_triangle_work *work, void *left,
                           void *right);
 
