@@ -13,8 +13,11 @@
 #include "simmer/base/memory.h"
 #include "simmer/comm/reduce.h"
 #include "simmer/linalg/kernel.h"
+#include "simmer/linalg/penalized.h"
 #include "simmer/linalg/svd.h"
 #include "simmer/regress/ridge.h"
+
+enum { MIN_PENALIZED = 256 };
 
 typedef struct {
   const smr_folds *folds;
@@ -94,13 +97,9 @@ static void scale_columns(const fold_run *run, fold_work *work) {
   }
 }
 
-/* Weights of all lambdas in raw coordinates. */
-static smr_status solve(const fold_run *run, fold_work *work) {
+/* Weights of all lambdas by the SVD, in the scaled coordinates. */
+static smr_status solve_svd(const fold_run *run, fold_work *work) {
   const int64_t q = work->train.n_used;
-  scale_columns(run, work);
-  if (q == 0) {
-    return SMR_OK;
-  }
   SMR_TRY(smr_svd_create(smr_folds_get_grid(run->folds), SMR_SVD_AUTO, q, run->p, work->r_train, q,
                          &work->svd));
   SMR_TRY(smr_svd_project_left(work->svd, 1, work->z_train, work->beta));
@@ -114,7 +113,31 @@ static smr_status solve(const fold_run *run, fold_work *work) {
   for (int64_t l = 0; l < run->n_lambda; l++) {
     smr_ridge_coefficients(&spectrum, run->lambda[l], work->modes + l * q);
   }
-  SMR_TRY(smr_svd_expand_right(work->svd, run->n_lambda, work->modes, work->weights));
+  return smr_svd_expand_right(work->svd, run->n_lambda, work->modes, work->weights);
+}
+
+/* lambda = 0 needs singular values, to tell zeros from others; small problems gain nothing. */
+static bool is_svd_needed(const fold_run *run, int64_t q) {
+  bool is_needed = q < run->p || q < MIN_PENALIZED;
+  for (int64_t l = 0; l < run->n_lambda; l++) {
+    is_needed = is_needed || !(run->lambda[l] > 0.0);
+  }
+  return is_needed;
+}
+
+/* Weights of all lambdas in raw coordinates. */
+static smr_status solve(const fold_run *run, fold_work *work) {
+  const int64_t q = work->train.n_used;
+  scale_columns(run, work);
+  if (q == 0) {
+    return SMR_OK;
+  }
+  if (is_svd_needed(run, q)) {
+    SMR_TRY(solve_svd(run, work));
+  } else {
+    SMR_TRY(smr_penalized_solve(smr_folds_get_grid(run->folds), q, run->p, work->r_train, q,
+                                work->z_train, run->n_lambda, run->lambda, work->weights));
+  }
   for (int64_t l = 0; l < run->n_lambda; l++) {
     for (int64_t j = 0; j < run->p; j++) {
       work->weights[l * run->p + j] /= work->scale[j];

@@ -1,6 +1,7 @@
 /* k-fold cross-validation of a whole ridge path from R factors: the rows are not read again.
  *
- * Per fold, the SVD of the training set's triangle gives the weights w of all lambdas, and the
+ * Per fold, the SVD of the training set's triangle (from 256 columns on, where all lambda > 0, its
+ * bidiagonal form) gives the weights w of all lambdas, and the
  * error on the n_f rows held out is
  *   ||R_f w - z_f||^2 + tail_f + n_f ((mean_y_f - mean_y) - (mean_f - mean)'w)^2,
  * where R_f, z_f, tail_f and the means come from the fold's own QR (Q drops out of the norm), and
