@@ -32,15 +32,16 @@ typedef struct {
   double *group;                    /* [ld x 16] */
   double *work;                     /* [32 x 16] */
   double *diagonal, *above, *right; /* [n] the rotated system of one lambda */
-} penalized;
+} bidiagonal_form;
 
-static double *take(penalized *run, int64_t *used, int64_t n) {
+static double *take(bidiagonal_form *run, int64_t *used, int64_t n) {
   double *start = run->storage != NULL ? run->storage + *used : NULL;
   *used += smr_pad((int)n);
   return start;
 }
 
-static void place_chain(penalized *run, int64_t *used, int rows, int count, smr_chain *chain) {
+static void place_chain(bidiagonal_form *run, int64_t *used, int rows, int count,
+                        smr_chain *chain) {
   *chain = (smr_chain){.rows = rows, .count = count, .ld = smr_pad(rows)};
   chain->v = run->storage != NULL ? run->storage + *used : NULL;
   *used += (int64_t)chain->ld * smr_pad(count);
@@ -49,7 +50,7 @@ static void place_chain(penalized *run, int64_t *used, int rows, int count, smr_
 }
 
 /* Places all arrays; without storage only counts. */
-static int64_t lay_out(penalized *run) {
+static int64_t lay_out(bidiagonal_form *run) {
   int64_t used = 0;
   double **const vectors[] = {&run->d,        &run->e,     &run->tauq, &run->taup,
                               &run->diagonal, &run->above, &run->right};
@@ -64,8 +65,8 @@ static int64_t lay_out(penalized *run) {
   return used;
 }
 
-static smr_status allocate(int64_t m, int64_t n, penalized *run) {
-  *run = (penalized){.m = 0};
+static smr_status allocate(int64_t m, int64_t n, bidiagonal_form *run) {
+  *run = (bidiagonal_form){.m = 0};
   SMR_TRY(smr_int_narrow(m, "the rows of a regression", &run->m));
   SMR_TRY(smr_int_narrow(n, "the columns of a regression", &run->n));
   run->ld = smr_pad(run->m) + SMR_PANEL / 4;
@@ -73,15 +74,16 @@ static smr_status allocate(int64_t m, int64_t n, penalized *run) {
 }
 
 /* Refuses NaN and Inf and chooses the scaling. */
-static smr_status scan(int64_t m, int64_t n, const double *a, int64_t ld, int *exponent) {
+static smr_status scan(const smr_penalized *problem, int *exponent) {
   double largest = 0.0;
   double poison = 0.0;
-  for (int64_t j = 0; j < n; j++) {
+  for (int64_t j = 0; j < problem->n; j++) {
+    const double *a = problem->a + j * problem->ld;
 #pragma omp simd reduction(max : largest) reduction(+ : poison)
-    for (int64_t i = 0; i < m; i++) {
-      const double magnitude = fabs(a[j * ld + i]);
+    for (int64_t i = 0; i < problem->m; i++) {
+      const double magnitude = fabs(a[i]);
       largest = magnitude > largest ? magnitude : largest;
-      poison += a[j * ld + i] * 0.0;
+      poison += a[i] * 0.0;
     }
   }
   if (poison != 0.0 || isnan(poison)) {
@@ -95,18 +97,17 @@ static smr_status scan(int64_t m, int64_t n, const double *a, int64_t ld, int *e
 }
 
 /* A = Q B P', and Q'b. */
-static smr_status reduce(const smr_grid *grid, penalized *run, const double *a, int64_t ld,
-                         const double *b) {
+static smr_status reduce(const smr_grid *grid, const smr_penalized *problem, bidiagonal_form *run) {
   smr_bidiagonal reduction;
   const smr_bidiagonal_result result = {
       .q = &run->q, .p = &run->p, .d = run->d, .e = run->e, .tauq = run->tauq, .taup = run->taup};
   smr_status status = smr_bidiagonal_init(grid->context, run->m, run->n, &reduction);
   if (status == SMR_OK) {
-    smr_bidiagonal_load(&reduction, a, ld, false, run->exponent);
+    smr_bidiagonal_load(&reduction, problem->a, problem->ld, false, run->exponent);
     smr_bidiagonal_reduce(&reduction, &result);
     smr_chain_build(&run->q, run->tauq);
     smr_chain_build(&run->p, run->taup);
-    memcpy(run->y, b, (size_t)run->m * sizeof *b);
+    memcpy(run->y, problem->b, (size_t)run->m * sizeof *run->y);
     smr_chain_apply(&run->q, true, 1, run->y, run->ld, run->work);
   }
   smr_bidiagonal_clear(&reduction);
@@ -114,7 +115,7 @@ static smr_status reduce(const smr_grid *grid, penalized *run, const double *a, 
 }
 
 /* xi[n] of one lambda, root = its square root. */
-static void solve(const penalized *run, double root, double *xi) {
+static void solve(const bidiagonal_form *run, double root, double *xi) {
   const int n = run->n;
   double penalty = root; /* the penalty's entry in column i, and its right-hand side */
   double target = 0.0;
@@ -138,7 +139,8 @@ static void solve(const penalized *run, double root, double *xi) {
 }
 
 /* Up to 16 lambdas: xi, then w = P xi. */
-static void solve_group(const penalized *run, int64_t count, const double *lambda, double *w) {
+static void solve_group(const bidiagonal_form *run, int64_t count, const double *lambda,
+                        double *w) {
   memset(run->group, 0, (size_t)run->ld * GROUP * sizeof *run->group);
   for (int64_t l = 0; l < count; l++) {
     solve(run, ldexp(sqrt(lambda[l]), -run->exponent), run->group + l * run->ld);
@@ -153,19 +155,19 @@ static void solve_group(const penalized *run, int64_t count, const double *lambd
   }
 }
 
-smr_status smr_penalized_solve(const smr_grid *grid, int64_t m, int64_t n, const double *a,
-                               int64_t ld, const double *b, int64_t n_lambda, const double *lambda,
-                               double *w) {
-  penalized run;
-  if (grid->context->size != 1 || m < n || n < 1) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "a penalised regression needs one rank and no fewer rows than "
-                               "columns");
+smr_status smr_penalized_solve(const smr_grid *grid, const smr_penalized *problem, int64_t n_lambda,
+                               const double *lambda, double *w) {
+  const int64_t n = problem->n;
+  bidiagonal_form run;
+  if (grid->context->size != 1 || problem->m < n || n < 1) {
+    SMR_FAIL(SMR_ERR_INTERNAL,
+             "a penalised regression needs one rank and no fewer rows than columns");
   }
-  SMR_TRY(allocate(m, n, &run));
-  smr_status status = scan(m, n, a, ld, &run.exponent);
+  SMR_TRY(allocate(problem->m, n, &run));
+  smr_status status = scan(problem, &run.exponent);
   if (status == SMR_OK) {
     lay_out(&run);
-    status = reduce(grid, &run, a, ld, b);
+    status = reduce(grid, problem, &run);
   }
   for (int64_t first = 0; status == SMR_OK && first < n_lambda; first += GROUP) {
     solve_group(&run, smr_int_min(GROUP, n_lambda - first), lambda + first, w + first * n);

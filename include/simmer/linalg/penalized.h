@@ -6,14 +6,21 @@
 #ifndef SIMMER_LINALG_PENALIZED_H
 #define SIMMER_LINALG_PENALIZED_H
 
+#include <stdint.h>
+
 #include "simmer/linalg/grid.h"
 
+/* a [m x n] column-major, leading dimension ld, m >= n >= 1, and b[m]; borrowed. */
+typedef struct {
+  int64_t m, n, ld;
+  const double *a, *b;
+} smr_penalized;
+
 /* w [n x n_lambda] column-major, minimising ||A w - b||^2 + lambda ||w||^2 for lambda[n_lambda] >
- * 0; a [m x n] column-major, leading dimension ld, m >= n >= 1, b[m]. SMR_ERR_NUMERIC for NaN or
- * Inf in a, SMR_ERR_MEMORY, SMR_ERR_LIMIT, SMR_ERR_INTERNAL when the grid has more than one rank.
- * The bits of one lambda don't depend on the others. Local, thread-safe. */
-smr_status smr_penalized_solve(const smr_grid *grid, int64_t m, int64_t n, const double *a,
-                               int64_t ld, const double *b, int64_t n_lambda, const double *lambda,
-                               double *w) SMR_NODISCARD;
+ * 0. SMR_ERR_NUMERIC for NaN or Inf in a, SMR_ERR_MEMORY, SMR_ERR_LIMIT, SMR_ERR_INTERNAL when the
+ * grid has more than one rank. The bits of one lambda don't depend on the others. Local,
+ * thread-safe. */
+smr_status smr_penalized_solve(const smr_grid *grid, const smr_penalized *problem, int64_t n_lambda,
+                               const double *lambda, double *w) SMR_NODISCARD;
 
 #endif
