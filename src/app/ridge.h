@@ -3,9 +3,9 @@
 #define SIMMER_APP_RIDGE_H
 
 #include "experiment.h"
-#include "simmer/data/dataset.h"
 #include "simmer/linalg/qr.h"
 #include "simmer/linalg/svd.h"
+#include "table_data.h"
 
 typedef struct {
   smr_data_config data;
@@ -50,10 +50,6 @@ smr_status smr_ridge_summarize(const void *config, const smr_schema *outputs,
 smr_status smr_ridge_run(const smr_unit *unit) SMR_NODISCARD;
 smr_status smr_ridge_open(const smr_context *world, const smr_job *job, const char *data_folder,
                           void **state) SMR_NODISCARD;
-void smr_ridge_close(void **state);
-smr_status smr_ridge_list_inputs(void *state, const smr_job *job, smr_text *lines) SMR_NODISCARD;
-/* The opened dataset of this configuration. */
-const smr_dataset *smr_ridge_find_dataset(void *state, const smr_data_config *config);
 smr_status smr_ridge_check(const smr_job *job, const char *data_folder, void *survey,
                            smr_text *report) SMR_NODISCARD;
 void smr_ridge_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost);

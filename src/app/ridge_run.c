@@ -55,11 +55,7 @@ typedef struct {
 } cell_work;
 
 int64_t smr_ridge_max_features(const smr_ridge_config *config) {
-  int64_t most = 0;
-  for (int64_t i = 0; i < config->features.n; ++i) {
-    most = smr_int_max(most, config->features.values[i]);
-  }
-  return most;
+  return smr_table_max_features(&config->features);
 }
 
 int64_t smr_ridge_padded_lambdas(const smr_ridge_config *config) {
@@ -562,7 +558,7 @@ smr_status smr_ridge_run(const smr_unit *unit) {
                     .n_max = smr_ridge_max_features(config),
                     .n_lambda = config->lambda.n,
                     .n_padded = smr_ridge_padded_lambdas(config)};
-  const smr_dataset *dataset = smr_ridge_find_dataset(unit->state, &config->data);
+  const smr_dataset *dataset = smr_table_find(unit->state, &config->data);
   smr_status status = smr_agree(unit->group, prepare(&work, dataset));
   SMR_TRY_DONE(status);
   smr_row_source source = {config->instances, work.n_max, &work, read_train};
