@@ -110,6 +110,7 @@ const smr_experiment *smr_experiment_get(int64_t index);
 const smr_job_experiment *smr_experiment_list(void);
 
 extern const smr_experiment smr_experiment_ridge;
+extern const smr_experiment smr_experiment_logistic;
 extern const smr_experiment smr_experiment_rbm;
 extern const smr_experiment smr_experiment_partition;
 extern const smr_experiment smr_experiment_sample;

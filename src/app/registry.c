@@ -3,6 +3,7 @@
 
 static const smr_experiment *const experiments[] = {
     &smr_experiment_ridge,
+    &smr_experiment_logistic,
     &smr_experiment_rbm,
     &smr_experiment_partition,
     &smr_experiment_sample,

@@ -35,7 +35,8 @@ static double quantile(int64_t n, const double *sorted, double p) {
   int64_t below = (int64_t)floor(place);
   int64_t above = below + 1 < n ? below + 1 : below;
   double share = place - (double)below;
-  if (sorted[below] == sorted[above]) {
+  /* An infinite neighbour has no say at an exact place. */
+  if (sorted[below] == sorted[above] || share == 0) {
     return sorted[below];
   }
   return sorted[below] + share * (sorted[above] - sorted[below]);

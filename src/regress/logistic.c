@@ -23,6 +23,7 @@ static smr_status allocate_rows(smr_logistic *problem) {
   if (!problem->is_newton) {
     return SMR_OK;
   }
+  SMR_TRY(smr_memory_alloc(rows, sizeof(bool), "marks of rows", &problem->held_rows));
   SMR_TRY(smr_memory_alloc(problem->n_threads, sizeof(double *), "workspaces", &problem->work));
   for (int i = 0; i < problem->n_threads; ++i) {
     SMR_TRY(smr_memory_alloc(block, sizeof(double), "weighted rows", &problem->work[i]));
@@ -122,6 +123,7 @@ void smr_logistic_destroy(smr_logistic **problem) {
   for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; ++i) {
     smr_memory_free(arrays[i]);
   }
+  smr_memory_free(p->held_rows);
   smr_memory_free(p->work);
   smr_memory_free(p);
   *problem = NULL;
@@ -214,13 +216,16 @@ int64_t smr_logistic_count_bytes(const smr_logistic_config *config, int64_t n, i
 }
 
 double smr_logistic_count_flops(const smr_logistic_config *config, int64_t n, int64_t p,
-                                int64_t n_lambda) {
-  const double q = (double)(p + config->intercept), rows = (double)n;
+                                int64_t n_lambda, double *slow) {
+  const double q = (double)(p + config->intercept), rows = (double)n, times = (double)n_lambda;
+  const double a_pass = rows * (4 * q + 100);
   /* Typical numbers of iterations at one lambda, warm starts included. */
   if (is_newton(config, p)) {
-    return 6 * (double)n_lambda * (rows * q * q + q * q * q / 3 + rows * (4 * q + 200));
+    *slow = 6 * times * (a_pass + 2e3);
+    return 6 * times * (rows * q * q + q * q * q / 3);
   }
-  return 150 * (double)n_lambda * (rows * (4 * q + 200) + 160 * q);
+  *slow = 150 * times * (a_pass + 160 * q + 2e3);
+  return 0;
 }
 
 double smr_logistic_cover(int64_t n, int64_t p, bool intercept) {

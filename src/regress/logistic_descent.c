@@ -1,11 +1,20 @@
 /* Minimisation at one lambda: directions, a line search on the exact slope, and when to stop. */
 #include <math.h>
+#include <string.h>
 
 #include "logistic_private.h"
+#include "simmer/base/memory.h"
 
 /* Relative rounding of an objective, and how often a search may look. */
 static const double rounding = 1e-13;
-enum { MOST_LOOKS = 80, QUASI_STEPS = 5 };
+enum { MOST_LOOKS = 80, PROBE_STEPS = 60, PROBE_ROUNDS = 8 };
+/* Probes for quasi-separation: how far the objective has come to rest, and the margin beyond which
+ * a row has run away, whatever its last step. */
+static const struct {
+  double rest, margin;
+} probes[] = {{1e-7, HUGE_VAL}, {1e-7, 40},        {1e-11, HUGE_VAL},
+              {1e-11, 40},      {1e-15, HUGE_VAL}, {1e-15, 40}};
+enum { MOST_PROBES = sizeof probes / sizeof probes[0] };
 
 /* Value and slope of the objective at one step length. */
 typedef struct {
@@ -53,6 +62,14 @@ static double interpolate(const point *low, const point *high) {
   return t <= high->t - 0.1 * width ? t : high->t - 0.1 * width;
 }
 
+/* Newton's step so small that the next would be rounding: no predictor moves by more than 1e-6, and
+ * the method squares its error. It is taken whole, as rounding may hide that it leads down. */
+static bool is_last_step(const smr_logistic *problem, const point *at) {
+  const double move = fmax(fabs(at->line.min_rise), fabs(at->line.max_rise));
+  return problem->is_newton && at->t == 1 &&
+         (move <= 1e-6 * fmin(1, at->line.max_eta) || move <= 1e-15);
+}
+
 /* Step length with Wolfe's conditions along the direction, t = 1 first; *found = false when
  * rounding hides any. Every rank takes the same turns: all numbers come from reductions. */
 static smr_status search(smr_logistic *problem, double lambda, const point *start, point *out,
@@ -62,7 +79,9 @@ static smr_status search(smr_logistic *problem, double lambda, const point *star
   *found = false;
   for (int k = 0; k < MOST_LOOKS && !*found; ++k) {
     SMR_TRY(look(problem, lambda, t, k == 0, out));
-    if (!is_low(start, out)) {
+    if (is_last_step(problem, out)) {
+      *found = true;
+    } else if (!is_low(start, out)) {
       high = *out;
     } else if (out->slope < 0.9 * start->slope) {
       low = *out;
@@ -98,33 +117,11 @@ typedef struct {
   double measure; /* of the gradient */
   point at;
   smr_logistic_memory memory;
-  int quasi_steps;
+  int n_probes;
 } descent;
 
-/* A step in which no predictor moves by more than 1e-6 leaves Newton's method, which squares its
- * error, at rounding. */
 static bool is_converged(const smr_logistic *problem, const descent *d) {
-  const smr_logistic_line *line = &d->at.line;
-  const double move = d->at.t * fmax(fabs(line->min_rise), fabs(line->max_rise));
-  if (problem->is_newton) {
-    return d->at.t >= 1 && (move <= 1e-6 * fmin(1, line->max_eta) || move <= 1e-15);
-  }
-  return d->measure <= 1e-12;
-}
-
-/* At lambda = 0: is there a proof that no minimum exists? */
-static bool find_separation(descent *d, smr_logistic_outcome *outcome) {
-  const smr_logistic_line *line = &d->at.line;
-  if (line->min_margin > 1e-12 * line->max_eta) {
-    *outcome = SMR_LOGISTIC_SEPARABLE;
-    return true;
-  }
-  /* No row's margin falls along the direction, and some rise. One such step may be chance: other
-   * directions differ in the last digits. A direction in which all margins rise will separate. */
-  const bool is_flat = line->max_rise > 1e-6 && fabs(line->min_rise) <= 1e-9 * line->max_rise;
-  d->quasi_steps = is_flat ? d->quasi_steps + 1 : 0;
-  *outcome = SMR_LOGISTIC_QUASI_SEPARABLE;
-  return d->quasi_steps >= QUASI_STEPS;
+  return problem->is_newton ? is_last_step(problem, &d->at) : d->measure <= 1e-12;
 }
 
 /* One step; *found = false when there is none to take any more. */
@@ -160,9 +157,84 @@ static smr_status take_step(smr_logistic *problem, descent *d, bool *found) {
   return SMR_OK;
 }
 
+/* Has the objective come to rest, to this share of its value, while predictors go on? */
+static bool is_resting(const descent *d, double share) {
+  const double move = fmax(fabs(d->at.line.min_rise), fabs(d->at.line.max_rise));
+  return move > 1e-3 && fabs(d->at.slope) <= share * d->at.value;
+}
+
+/* Is there a direction that leaves the held rows where they are and moves all others to the right
+ * side? *is_open: not found, but there may be one if more rows are held. Changes u and eta. */
+static smr_status probe(smr_logistic *problem, bool *is_separable, bool *is_open) {
+  descent d = {.lambda = 0};
+  *is_separable = false;
+  *is_open = false;
+  memset(problem->u, 0, (size_t)problem->q * sizeof *problem->u);
+  SMR_TRY(smr_logistic_differentiate(problem, true, 0, &d.slope));
+  d.measure = set_gradient(problem, 0, &d.slope);
+  /* Without a pull every row is held. */
+  for (int k = 0; k < PROBE_STEPS && d.slope.size > 0; ++k) {
+    bool found = false;
+    SMR_TRY(take_step(problem, &d, &found));
+    if (!found || is_converged(problem, &d)) {
+      break;
+    }
+    const smr_logistic_line *line = &d.at.line;
+    *is_separable = line->min_margin > 0 && line->max_held <= 1e-9 * line->max_eta;
+    *is_open = is_resting(&d, 1e-7);
+    if (*is_separable || *is_open) {
+      break;
+    }
+  }
+  return SMR_OK;
+}
+
+/* Holds the rows that have stayed, and asks if the others can go on for ever; where some of those
+ * turn out to stay too, asks again without them. */
+static smr_status probe_quasi(smr_logistic *problem, descent *d, bool *is_quasi) {
+  const double margin = probes[d->n_probes++].margin;
+  const size_t bytes = (size_t)problem->q * sizeof *problem->u;
+  double *u = NULL;
+  bool is_open = true;
+  smr_status status =
+      smr_agree(problem->context, smr_memory_alloc(problem->q, sizeof *u, "coefficients", &u));
+  SMR_TRY_DONE(status);
+  memcpy(u, problem->u, bytes);
+  for (int round = 0; round < PROBE_ROUNDS && is_open; ++round) {
+    smr_logistic_hold(problem, margin, round > 0);
+    problem->held = problem->held_rows;
+    SMR_TRY_DONE(probe(problem, is_quasi, &is_open));
+    is_open = is_open && !*is_quasi;
+  }
+  problem->held = NULL;
+  memcpy(problem->u, u, bytes);
+  SMR_TRY_DONE(smr_logistic_differentiate(problem, true, 0, &d->slope));
+  d->measure = set_gradient(problem, 0, &d->slope);
+done:
+  problem->held = NULL;
+  smr_memory_free(u);
+  return status;
+}
+
+/* At lambda = 0: is there a proof that no minimum exists? */
+static smr_status find_separation(smr_logistic *problem, descent *d, smr_logistic_fit *fit,
+                                  bool *is_proved) {
+  const smr_logistic_line *line = &d->at.line;
+  *is_proved = line->min_margin > 1e-12 * line->max_eta;
+  if (*is_proved) {
+    fit->outcome = SMR_LOGISTIC_SEPARABLE;
+    return SMR_OK;
+  }
+  if (problem->is_newton && d->n_probes < MOST_PROBES && is_resting(d, probes[d->n_probes].rest)) {
+    SMR_TRY(probe_quasi(problem, d, is_proved));
+    fit->outcome = SMR_LOGISTIC_QUASI_SEPARABLE;
+  }
+  return SMR_OK;
+}
+
 static int64_t get_most(const smr_logistic *problem) {
   const int64_t most = problem->config.most_iterations;
-  return most >= 0 ? most : problem->is_newton ? 100 : 10000;
+  return most >= 0 ? most : problem->is_newton ? 200 : 10000;
 }
 
 static smr_status iterate(smr_logistic *problem, descent *d, smr_logistic_fit *fit) {
@@ -182,8 +254,12 @@ static smr_status iterate(smr_logistic *problem, descent *d, smr_logistic_fit *f
       break;
     }
     fit->iterations++;
-    if (d->lambda == 0 && find_separation(d, &fit->outcome)) {
-      break;
+    if (d->lambda == 0) {
+      bool is_proved = false;
+      SMR_TRY(find_separation(problem, d, fit, &is_proved));
+      if (is_proved) {
+        break;
+      }
     }
     is_done = is_converged(problem, d);
     fit->outcome = is_done ? SMR_LOGISTIC_CONVERGED : SMR_LOGISTIC_NOT_CONVERGED;

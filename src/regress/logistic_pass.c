@@ -17,12 +17,20 @@ typedef struct {
   int64_t count;
   const double *x, *y;
   double *eta, *z;
+  const bool *held; /* NULL: none */
 } block_view;
+
+/* A held row resists like a spring this stiff; an ordinary one at most like 1/4. */
+static const double stiffness = 1e8;
 
 static block_view get_view(const smr_logistic *problem, int64_t block) {
   const int64_t k = block - problem->first_block;
-  return (block_view){smr_int_min(B, problem->n - block * B), problem->x + k * LD * problem->q,
-                      problem->y + k * B, problem->eta + k * B, problem->z + k * B};
+  return (block_view){smr_int_min(B, problem->n - block * B),
+                      problem->x + k * LD * problem->q,
+                      problem->y + k * B,
+                      problem->eta + k * B,
+                      problem->z + k * B,
+                      problem->held == NULL ? NULL : problem->held + k * B};
 }
 
 /* log(1 + exp(-m)), and 1/(1 + exp(m)), which is minus its derivative; both to full relative
@@ -47,6 +55,13 @@ typedef struct {
 static const smr_logistic_line nothing = {
     .min_margin = HUGE_VAL, .min_rise = HUGE_VAL, .max_rise = -HUGE_VAL};
 
+/* One held row's part of a line. */
+static void add_held(double eta, double z, smr_logistic_line *line) {
+  line->loss += stiffness / 2 * eta * eta;
+  line->slope += stiffness * eta * z;
+  line->max_held = fmax(line->max_held, fabs(eta));
+}
+
 static smr_status look_leaf(void *self, int thread, int64_t block, void *value) {
   (void)thread;
   const look_work *work = self;
@@ -58,13 +73,17 @@ static smr_status look_leaf(void *self, int thread, int64_t block, void *value) 
   for (int64_t i = 0; i < v.count; ++i) {
     const double eta = v.eta[i] + work->t * v.z[i];
     const double margin = v.y[i] * eta, rise = v.y[i] * v.z[i];
+    line.min_rise = fmin(line.min_rise, rise);
+    line.max_rise = fmax(line.max_rise, rise);
+    if (v.held != NULL && v.held[i]) {
+      add_held(eta, v.z[i], &line);
+      continue;
+    }
     line.loss += loss_of(margin);
     line.slope -= rise * pull_of(margin);
     line.n_right += (eta > 0) == (v.y[i] > 0);
     line.min_margin = fmin(line.min_margin, margin);
     line.max_eta = fmax(line.max_eta, fabs(eta));
-    line.min_rise = fmin(line.min_rise, rise);
-    line.max_rise = fmax(line.max_rise, rise);
   }
   memcpy(value, &line, sizeof line);
   return SMR_OK;
@@ -80,6 +99,7 @@ static smr_status look_combine(void *self, int thread, void *left, void *right) 
   a->n_right += b->n_right;
   a->min_margin = fmin(a->min_margin, b->min_margin);
   a->max_eta = fmax(a->max_eta, b->max_eta);
+  a->max_held = fmax(a->max_held, b->max_held);
   a->min_rise = fmin(a->min_rise, b->min_rise);
   a->max_rise = fmax(a->max_rise, b->max_rise);
   return SMR_OK;
@@ -101,6 +121,16 @@ smr_status smr_logistic_look(smr_logistic *problem, double t, bool is_new,
 
 enum { SIZE, CURVATURE, LOSS, N_SCALARS };
 
+void smr_logistic_hold(smr_logistic *problem, double margin, bool is_more) {
+  for (int64_t k = 0; k < problem->n_local; ++k) {
+    const block_view v = get_view(problem, problem->first_block + k);
+    bool *held = problem->held_rows + k * B;
+    for (int64_t i = 0; i < v.count; ++i) {
+      held[i] = (is_more && held[i]) || (fabs(v.z[i]) <= 0.1 && v.y[i] * v.eta[i] <= margin);
+    }
+  }
+}
+
 int64_t smr_logistic_count_sums(const smr_logistic *problem) {
   const int64_t q = problem->q;
   return N_SCALARS + q + (problem->is_newton ? q * q : 0);
@@ -121,6 +151,12 @@ static smr_status weigh_rows(const slope_work *work, const block_view *v, double
   }
   for (int64_t i = 0; i < v->count; ++i) {
     v->eta[i] += work->is_fresh ? 0 : work->t * v->z[i];
+    if (v->held != NULL && v->held[i]) {
+      pull[i] = stiffness * v->eta[i];
+      root[i] = sqrt(stiffness);
+      value[LOSS] += stiffness / 2 * v->eta[i] * v->eta[i];
+      continue;
+    }
     const double margin = v->y[i] * v->eta[i];
     const double p = pull_of(margin), second = p * pull_of(-margin);
     pull[i] = -v->y[i] * p;

@@ -18,7 +18,11 @@ struct smr_logistic {
   bool is_one_class, is_positive; /* all labels are alike, and +1 */
   int64_t n, p, q;
   int64_t n_blocks, first_block, n_local; /* this rank's blocks */
-  double *x;            /* [n_local][LD x q] scaled rows, the last column ones with an intercept */
+  double *x; /* [n_local][LD x q] scaled rows, the last column ones with an intercept */
+  /* Rows that a probe for quasi-separation holds: their loss is stiffness/2 eta^2. NULL outside
+   * one, else held_rows [n_local][B]. */
+  const bool *held;
+  bool *held_rows;
   double *y, *eta, *z;  /* [n_local][B] labels, x u, and x times the direction */
   double *mean, *scale; /* [p]; scale 0 marks a constant column */
   double *weight;       /* [q] c */
@@ -44,6 +48,7 @@ typedef struct {
   double n_right;            /* rows on the right side */
   double min_margin;         /* smallest y eta */
   double max_eta;            /* largest |eta| */
+  double max_held;           /* largest |eta| of a row that is held; such rows have no margin */
   double min_rise, max_rise; /* smallest and largest y z */
 } smr_logistic_line;
 /* is_new: the direction has changed since the last call. */
@@ -61,6 +66,9 @@ typedef struct {
 /* is_fresh: eta = x u first; else eta += t z. */
 smr_status smr_logistic_differentiate(smr_logistic *problem, bool is_fresh, double t,
                                       smr_logistic_slope *slope) SMR_NODISCARD;
+/* Marks the rows that the last direction has left in place, |z| <= 0.1, as held for problem->held;
+ * those with y eta > margin are gone anyway. is_more: beside those that are held already. Local. */
+void smr_logistic_hold(smr_logistic *problem, double margin, bool is_more);
 int64_t smr_logistic_count_sums(const smr_logistic *problem);
 
 /* --- directions (logistic_direction.c) --- */

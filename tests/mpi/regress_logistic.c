@@ -243,6 +243,45 @@ static void test_edges(void **state) {
   clear_table(&gap);
 }
 
+/* The sparse tables of logistic_make.py. */
+static table make_sparse(int number) {
+  table t = make_empty(10 + number % 31, 2 + number % 7);
+  uint64_t state = (uint64_t)number + 1;
+  for (int i = 0; i < t.n; ++i) {
+    for (int j = 0; j <= t.p; ++j) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      const int value = (int)(state >> 40 & 0xFFFF);
+      if (j < t.p) {
+        t.x[i * t.p + j] = value < 65536 >> j ? value % 5 + 1 : 0;
+      } else {
+        const bool is_rare = number % 2 == 0 && t.x[i * t.p + t.p - 1] > 0;
+        t.y[i] = value < 32768 || is_rare ? 1 : -1;
+      }
+    }
+  }
+  return t;
+}
+
+/* Verdicts at lambda = 0 against linear programming; collinear columns are among the tables. */
+static void test_verdicts(void **state) {
+  (void)state;
+  const smr_logistic_outcome meaning[] = {SMR_LOGISTIC_CONVERGED, SMR_LOGISTIC_SEPARABLE,
+                                          SMR_LOGISTIC_QUASI_SEPARABLE, SMR_LOGISTIC_ONE_CLASS};
+  int n_wrong = 0;
+  for (int number = 0; reference_verdicts[number] != '\0'; ++number) {
+    table t = make_sparse(number);
+    const solution s =
+        solve_once(&t, (smr_logistic_config){SMR_LOGISTIC_NEWTON, true, false, -1}, 0);
+    if (s.fit.outcome != meaning[reference_verdicts[number] - '0']) {
+      n_wrong++;
+      printf("table %d: outcome %d, expected verdict %c\n", number, (int)s.fit.outcome,
+             reference_verdicts[number]);
+    }
+    clear_table(&t);
+  }
+  assert_int_equal(n_wrong, 0);
+}
+
 /* A far row on the right side has a margin in the hundreds; nothing is separable. */
 static void test_outlier(void **state) {
   (void)state;
@@ -380,6 +419,23 @@ static void test_bad_rows(void **state) {
   clear_table(&t);
 }
 
+/* Tiny problems at tiny lambdas, where steps end in rounding: all of them converge. In two of these
+ * a line search found rounding for ever. */
+static void test_rounding(void **state) {
+  (void)state;
+  for (int k = 3350; k < 3420; ++k) {
+    table t = make_table(2 + k % 3, 5 + k);
+    t.p = 5;
+    t.y[0] = 1;
+    t.y[1] = -1;
+    const solution s =
+        solve_once(&t, (smr_logistic_config){SMR_LOGISTIC_NEWTON, true, false, -1}, 1e-6);
+    assert_int_equal(s.fit.outcome, SMR_LOGISTIC_CONVERGED);
+    assert_true(s.fit.iterations < 30);
+    clear_table(&t);
+  }
+}
+
 /* Too few iterations are said. */
 static void test_limit(void **state) {
   (void)state;
@@ -392,7 +448,8 @@ static void test_limit(void **state) {
 
 MPI_TEST_MAIN(cmocka_unit_test(test_reference), cmocka_unit_test(test_differences),
               cmocka_unit_test(test_cover), cmocka_unit_test(test_edges),
-              cmocka_unit_test(test_outlier), cmocka_unit_test(test_one_class),
-              cmocka_unit_test(test_collinear), cmocka_unit_test(test_methods),
-              cmocka_unit_test(test_bits), cmocka_unit_test(test_bad_rows),
+              cmocka_unit_test(test_verdicts), cmocka_unit_test(test_outlier),
+              cmocka_unit_test(test_one_class), cmocka_unit_test(test_collinear),
+              cmocka_unit_test(test_methods), cmocka_unit_test(test_bits),
+              cmocka_unit_test(test_bad_rows), cmocka_unit_test(test_rounding),
               cmocka_unit_test(test_limit))

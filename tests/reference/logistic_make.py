@@ -4,11 +4,14 @@
 The rows are made by the same integers here and in tests/mpi/regress_logistic.c. Minimises
 sum log(1 + exp(-y (x w + b))) + lambda/2 ||w||^2: C = 1/lambda; a lambda of 0 takes no penalty.
 
-Usage: logistic_make.py > logistic_reference.h   (needs NumPy and scikit-learn)
+Separability of sparse tables of small integers is decided by linear programming.
+
+Usage: logistic_make.py > logistic_reference.h   (needs NumPy, SciPy and scikit-learn)
 """
 import warnings
 
 import numpy as np
+from scipy.optimize import linprog
 from sklearn.linear_model import LogisticRegression
 
 # name, rows, columns, intercept, standardize, lambdas in falling order
@@ -70,3 +73,39 @@ for name, n, p, intercept, standardize, lambdas in CASES:
           f"     {numbers(b)},\n     {numbers(loss)},\n     {numbers(norm)},\n"
           "     {" + ", ".join(map(str, right)) + "}},")
 print("};")
+
+
+def make_sparse(number):
+    """A sparse table whose classes often hang on a column that few rows have."""
+    n, p = 10 + number % 31, 2 + number % 7
+    state, x, y = number + 1, np.empty((n, p)), np.empty(n)
+    for i in range(n):
+        for j in range(p + 1):
+            state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+            value = state >> 40 & 0xFFFF
+            if j < p:
+                x[i, j] = value % 5 + 1 if value < 65536 >> j else 0
+            else:
+                y[i] = 1.0 if value < 32768 else -1.0
+        if x[i, p - 1] > 0 and number % 2 == 0:
+            y[i] = 1.0
+    return x, y
+
+
+def judge(x, y):
+    """0 overlap, 1 separable, 2 quasi-separable, 3 one class; with an intercept (Konis 2007)."""
+    if abs(y.sum()) == len(y):
+        return 3
+    rows = y[:, None] * np.hstack([x, np.ones((len(y), 1))])
+    q = rows.shape[1]
+    gap = linprog(np.r_[np.zeros(q), -1], A_ub=np.hstack([-rows, np.ones((len(y), 1))]), b_ub=np.zeros(len(y)),
+                  bounds=[(-1, 1)] * q + [(None, 1)])
+    if gap.x[-1] > 1e-7:
+        return 1
+    rise = linprog(-rows.sum(0), A_ub=-rows, b_ub=np.zeros(len(y)), bounds=[(-1, 1)] * q)
+    return 2 if -rise.fun > 1e-7 else 0
+
+
+verdicts = [judge(*make_sparse(number)) for number in range(240)]
+print("/* Of table number 0, 1, ...: 0 overlap, 1 separable, 2 quasi-separable, 3 one class. */\n"
+      f"static const char *const reference_verdicts = \"{''.join(map(str, verdicts))}\";")

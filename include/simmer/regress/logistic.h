@@ -30,14 +30,14 @@ typedef struct {
   int method; /* smr_logistic_method */
   bool intercept;
   bool standardize; /* penalise w_j times the standard deviation of column j instead of w_j */
-  int64_t most_iterations; /* of one lambda; -1 = 100 for Newton's method, 10000 for L-BFGS */
+  int64_t most_iterations; /* of one lambda; -1 = 200 for Newton's method, 10000 for L-BFGS */
 } smr_logistic_config;
 
 /* How a computation ended. SEPARABLE and QUASI_SEPARABLE happen at lambda = 0 only, where no
  * minimum exists: ||w|| grows without end (Albert & Anderson 1984).
  *   SEPARABLE        some (w, b) has y (x w + b) > 0 on every row; it is what is returned
- *   QUASI_SEPARABLE  along some (w, b) y (x w + b) falls on no row (by more than 1e-9 of the
- *                    largest rise) and rises on some
+ *   QUASI_SEPARABLE  some (w, b) has y (x w + b) > 0 on some rows and 0 on all others (to 1e-9 of
+ *                    the largest); found by Newton's method only
  *   ONE_CLASS        all y are alike and there is an intercept: w = 0, b = +-infinity, any lambda
  *   NOT_CONVERGED    most_iterations were not enough */
 typedef enum {
@@ -70,11 +70,12 @@ void smr_logistic_destroy(smr_logistic **problem);
 smr_status smr_logistic_solve(smr_logistic *problem, double lambda, double *w, double *b,
                               smr_logistic_fit *fit) SMR_NODISCARD;
 
-/* Bytes per rank, and operations of n_lambda solutions, for `plan`. Local. */
+/* Bytes per rank, and operations of n_lambda solutions: in matrix products, and in *slow those
+ * bound by memory and exponentials. For `plan`. Local. */
 int64_t smr_logistic_count_bytes(const smr_logistic_config *config, int64_t n, int64_t p,
                                  int n_ranks);
 double smr_logistic_count_flops(const smr_logistic_config *config, int64_t n, int64_t p,
-                                int64_t n_lambda);
+                                int64_t n_lambda, double *slow);
 
 /* Share of the 2^n ways to label n points in general position in p dimensions that a hyperplane
  * tells apart, through the origin or, with an intercept, anywhere: 2^(1-n) sum_{k<q} C(n-1, k), q =
