@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 
@@ -56,13 +57,20 @@ def _add_plot(commands: argparse._SubParsersAction) -> None:
         help="units with this value of an axis (default: its first, or all where a figure shows "
         "several); may be repeated",
     )
+    parser.add_argument(
+        "--with",
+        dest="beside",
+        type=Path,
+        metavar="RESULT",
+        help="another result whose curves stand beside: ridge beside logistic",
+    )
     parser.set_defaults(run=_plot)
 
 
 def _plot(arguments: argparse.Namespace) -> int:
     from analysis.figures import FIGURES
     from analysis.plot import draw_all
-    from analysis.results import ResultError
+    from analysis.results import Result, ResultError, open_result
     from analysis.training import open_any
 
     names = [kind.name for kind in FIGURES]
@@ -71,6 +79,10 @@ def _plot(arguments: argparse.Namespace) -> int:
         raise ResultError(f"no figure '{unknown[0]}'; the figures are {', '.join(names)}")
     result = open_any(arguments.result, _parse_selection(arguments.select))
     try:
+        if arguments.beside is not None:
+            if not isinstance(result, Result) or result.experiment != "logistic":
+                raise ResultError("--with stands beside results of the experiment logistic")
+            result = replace(result, beside=open_result(arguments.beside))
         for text in result.notes:
             print(f"analysis: {text} (--select AXIS=VALUE takes another)", file=sys.stderr)
         folder = arguments.output or result.path.parent / "figures"

@@ -38,11 +38,12 @@ class Result:
     fixed: tuple[str, ...]  # "noise = 0.5", what was fixed
     unfinished: int  # units that are pending, failed or quarantined
     units: int  # units of the sweep that are not excluded
+    beside: Result | None = None  # another result whose curves stand beside
 
     @property
     def experiment(self) -> str:
         """What figures are for; experiments without any of their own are drawn like ridge."""
-        return "ridge"
+        return "logistic" if self.data.attrs.get("experiment") == "logistic" else "ridge"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -51,6 +52,8 @@ class Result:
 
     def close(self) -> None:
         self.data.close()
+        if self.beside is not None:
+            self.beside.close()
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,7 @@ static smr_status evaluate_piece(const run_state *run, int thread, const piece *
 }
 
 static void evaluate_pieces(run_state *run) {
-#pragma omp parallel for schedule(dynamic, 1) num_threads(run->n_threads)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(run->n_threads) if (run->n_pieces > 1)
   for (int64_t k = 0; k < run->n_pieces; k++) {
     int64_t failed = 0;
 #pragma omp atomic read
@@ -203,7 +203,7 @@ static int has_right_beside(const run_state *run, int64_t k, int level) {
 /* Combines the pairs of one level; a pair is left as its parent and a piece of level -1. */
 static void combine_level(run_state *run, int level) {
   const smr_reduce_tree *tree = run->tree;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(run->n_threads)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(run->n_threads) if (run->n_pieces > 2)
   for (int64_t k = 0; k < run->n_pieces; k++) {
     if (has_right_beside(run, k, level)) {
       piece *p = &run->pieces[k];

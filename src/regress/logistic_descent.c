@@ -79,11 +79,10 @@ static smr_status search(smr_logistic *problem, double lambda, const point *star
   *found = false;
   for (int k = 0; k < MOST_LOOKS && !*found; ++k) {
     SMR_TRY(look(problem, lambda, t, k == 0, out));
-    if (is_last_step(problem, out)) {
-      *found = true;
-    } else if (!is_low(start, out)) {
+    const bool is_last = is_last_step(problem, out);
+    if (!is_last && !is_low(start, out)) {
       high = *out;
-    } else if (out->slope < 0.9 * start->slope) {
+    } else if (!is_last && out->slope < 0.9 * start->slope) {
       low = *out;
     } else {
       *found = true;

@@ -146,7 +146,7 @@ smr_status smr_logistic_read_rows(smr_logistic *problem, const smr_row_source *s
   SMR_TRY(smr_reduce_run(problem->context, &tree, sums));
   /* The same numbers on every rank, so the same status. */
   SMR_TRY(set_scales(problem, sums));
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (problem->n_local > 1)
   for (int64_t k = 0; k < problem->n_local; ++k) {
     scale_block(problem, problem->first_block + k);
   }

@@ -15,6 +15,7 @@ import hashlib
 import http.server
 import io
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -248,6 +249,23 @@ def classification() -> xr.Dataset:
     return summarize(data)
 
 
+def logistic() -> xr.Dataset:
+    """What the logistic experiment adds; at the smallest lambda small sets have no finite norm."""
+    data = classification().copy()
+    data.attrs["experiment"] = "logistic"
+    size = data["instances"]
+    is_infinite = (data["lambda"] == data["lambda"][0]) & (size < 45)
+    for name in [str(n) for n in data.data_vars if str(n).startswith("solution_norm")]:
+        data[name] = data[name].where(~is_infinite, np.inf)
+    like = data["test_accuracy"].isel({"lambda": 0}, drop=True)
+    data["separable"] = xr.where(size < 45, 1.0, 0.0) + 0 * like
+    data["quasi_separable"] = xr.where((size >= 45) & (size < 90), 1.0, 0.0) + 0 * like
+    data["separable_share"] = data["separable"].mean("replicate")
+    data["quasi_separable_share"] = data["quasi_separable"].mean("replicate")
+    data["separable_theory"] = data["separable_share"].copy()
+    return data
+
+
 @functools.lru_cache(maxsize=1)
 def small() -> xr.Dataset:
     """A grid of N_i and N_f, without summaries."""
@@ -325,6 +343,19 @@ class Figures(ResultCase):
         self.assertEqual(
             self.plot(classification()), {"danger_zone", "accuracy", "l_curve", "risk_map"}
         )
+
+    def test_logistic(self) -> None:
+        """Alone, beside ridge, and without summaries; ridge takes nothing beside it."""
+        names = [n for n in logistic().data_vars if not str(n).endswith(("_share", "_theory"))]
+        plain = [n for n in names if not re.search("_(mean|stderr|median|q[0-9]+)$", str(n))]
+        files = {"ridge": classification(), "full": logistic(), "plain": logistic()[plain]}
+        paths = {name: self.folder / f"{name}.h5" for name in files}
+        for name, data in files.items():
+            data.to_netcdf(paths[name], engine="h5netcdf")
+        self.assertEqual(self.plot_path(paths["full"]), {"logistic"})
+        self.assertEqual(self.plot_path(paths["full"], "--with", str(paths["ridge"])), {"logistic"})
+        self.assertEqual(self.plot_path(paths["plain"]), {"logistic"})
+        self.expect_error("logistic", paths["ridge"], "--with", paths["ridge"])
 
     def test_grid(self) -> None:
         self.assertEqual(self.plot(small()), {"danger_zone", "l_curve", "bias_variance"})

@@ -3,6 +3,7 @@
 
 #include "ridge.h"
 #include "simmer/base/memory.h"
+#include "summary.h"
 
 enum { N = 5 };
 
@@ -100,6 +101,17 @@ static void test_statistics(void **state) {
   teardown(&f);
 }
 
+/* Infinite norms: quantiles below them stay what they are. */
+static void test_infinite(void **state) {
+  (void)state;
+  double values[N] = {HUGE_VAL, 1, HUGE_VAL, 2, 3}, out[SMR_SUMMARY_STATISTICS];
+  smr_summary_compute(N, values, (smr_summary_moments){true, true}, out);
+  assert_true(isinf(out[0]) && isnan(out[1]));
+  assert_close(out[2], 3, 0, 0);
+  assert_close(out[4], 2, 0, 0);
+  assert_true(isinf(out[5]) && isinf(out[6]));
+}
+
 /* At lambda = 0 the error has tail index (|N_f - N_i| + 1) / 2: a mean from 2 on, its error from 4
  * on. */
 static void test_moments(void **state) {
@@ -129,6 +141,7 @@ static void test_moments(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_statistics),
+                                     cmocka_unit_test(test_infinite),
                                      cmocka_unit_test(test_moments)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
