@@ -3,13 +3,12 @@
 #ifndef SIMMER_APP_RBM_H
 #define SIMMER_APP_RBM_H
 
-#include "experiment.h"
-#include "simmer/data/images.h"
 #include "simmer/store/checkpoint.h"
 #include "simmer/store/metrics.h"
 #include "simmer/store/model.h"
 #include "simmer/train/monitor.h"
 #include "simmer/train/trainer.h"
+#include "sources.h"
 
 typedef enum { SMR_TERM_ONES, SMR_TERM_FIELD } smr_renormalize_term;
 
@@ -33,13 +32,7 @@ typedef struct {
   int checkpoint_mode; /* smr_checkpoint_mode */
 } smr_rbm_job;
 
-/* Shapes of the job's different image sources, by a hash of their configuration. */
-enum { SMR_RBM_SOURCES = 64 };
-typedef struct {
-  int64_t n;
-  smr_hash keys[SMR_RBM_SOURCES];
-  smr_image_shape shapes[SMR_RBM_SOURCES];
-} smr_rbm_survey;
+typedef smr_source_survey smr_rbm_survey;
 
 extern const smr_key_table smr_rbm_keys, smr_renormalize_keys;
 

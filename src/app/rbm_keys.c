@@ -2,11 +2,10 @@
  * its own at one end of the list, so that a table is a window of it. */
 #include <math.h>
 
+#include "image_keys.h"
 #include "rbm.h"
 
-static const char *const sources[] = {"digits",           "idx", "hdf5", "infimnist", "ising",
-                                      "bars-and-stripes", NULL};
-static const char *const binarizations[] = {"sample", "threshold", "none", NULL};
+static const char *const sources[] = {SMR_IMAGE_SOURCES, NULL};
 static const char *const schedules[] = {"constant", "step",         "exponential",
                                         "cosine",   "inverse_time", NULL};
 static const char *const phases[] = {"cd", "pcd", NULL};
@@ -14,6 +13,7 @@ static const char *const modes[] = {"auto", "serial", "parallel", NULL};
 static const char *const terms[] = {"ones", "field", NULL};
 
 #define AT(field) offsetof(smr_rbm_job, field)
+#define AT_DATA(field) AT(data.field)
 
 /* Rows of renormalize.*; of data.*, rbm.* and train.*; of monitor.* and checkpoint.*. */
 enum { N_RENORMALIZE = 3, N_MODEL = 47, N_MONITOR = 10 };
@@ -35,46 +35,7 @@ static const smr_key keys[] = {
         {"data.source", SMR_KEY_CHOICE, 0, AT(data.source), 0, 0, "", "digits", sources,
          "Where images come from: built-in deformed digits, IDX files, HDF5, MNIST deformed by the "
          "InfiMNIST index rule, Ising configurations, or bars and stripes."},
-    {"data.file", SMR_KEY_STRING, 0, AT(data.file), 0, 0, "", "\"\"", NULL,
-     "idx, hdf5: file of the training images, relative to the data folder; .gz is tried, too."},
-    {"data.labels", SMR_KEY_STRING, 0, AT(data.labels), 0, 0, "", "\"\"", NULL,
-     "idx: file of their labels; may be left out."},
-    {"data.test_file", SMR_KEY_STRING, 0, AT(data.test_file), 0, 0, "", "\"\"", NULL,
-     "idx, hdf5: file of the test images."},
-    {"data.test_labels", SMR_KEY_STRING, 0, AT(data.test_labels), 0, 0, "", "\"\"", NULL,
-     "idx: file of the test labels."},
-    {"data.x", SMR_KEY_STRING, 0, AT(data.x_name), 0, 0, "", "images", NULL,
-     "hdf5: dataset of the images, [rows, pixels] or [rows, height, width]; bytes 0..255, or reals "
-     "0..1."},
-    {"data.y", SMR_KEY_STRING, 0, AT(data.y_name), 0, 0, "", "\"\"", NULL,
-     "hdf5: dataset of the labels."},
-    {"data.mnist", SMR_KEY_STRING, 0, AT(data.mnist_folder), 0, 0, "", "mnist", NULL,
-     "infimnist: folder of the four MNIST files, relative to the data folder."},
-    {"data.fields", SMR_KEY_STRING, 0, AT(data.fields), 0, 0, "", "\"\"", NULL,
-     "infimnist: the original generator's file of deformation fields; empty for simmer's own."},
-    {"data.tangents", SMR_KEY_STRING, 0, AT(data.tangents), 0, 0, "", "\"\"", NULL,
-     "infimnist: the original generator's file of tangent vectors; empty for simmer's own."},
-    {"data.first", SMR_KEY_INT, 0, AT(data.first), 0, 1e15, "", "10000", NULL,
-     "digits, infimnist: index of the first training image."},
-    {"data.count", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(data.count), 1, 1e15, "rows", "auto", NULL,
-     "Training and held-out rows; auto is 60000 for generators and all there are for files."},
-    {"data.test_count", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(data.test_count), 0, 1e12, "rows", "auto",
-     NULL, "Test rows; auto is 10000 for digits, a sixth of data.count for Ising, else all."},
-    {"data.side", SMR_KEY_INT, 0, AT(data.side), 1, 1024, "units", "4", NULL,
-     "ising: L of the L x L lattice, 2 at least; bars-and-stripes: rows and columns, 32 at most."},
-    {"data.coupling", SMR_KEY_REAL, 0, AT(data.coupling), 0, INFINITY, "", "0.4406867935097715",
-     NULL, "ising: K = J/kT; the default is the critical coupling."},
-    {"data.sweeps", SMR_KEY_INT, 0, AT(data.sweeps), 1, 1e9, "sweeps", "200", NULL,
-     "ising: Swendsen-Wang sweeps of every row, from a random start."},
-    {"data.binarize", SMR_KEY_CHOICE, 0, AT(data.binarize), 0, 0, "", "sample", binarizations,
-     "Grey pixels: drawn as 0 or 1 with their value as probability, anew in every epoch; cut at "
-     "data.threshold; or used as probabilities (none)."},
-    {"data.threshold", SMR_KEY_REAL, 0, AT(data.threshold), 0, 1, "", "0.5", NULL,
-     "threshold: a pixel is on from this value."},
-    {"data.invert", SMR_KEY_BOOL, 0, AT(data.is_inverted), 0, 0, "", "false", NULL,
-     "Swap black and white, before anything else."},
-    {"data.holdout", SMR_KEY_REAL, 0, AT(data.holdout), 0, 0.5, "", "0.1", NULL,
-     "Share of data.count that is held out of training to watch overfitting, in whole percents."},
+    SMR_IMAGE_KEYS(AT_DATA),
 
     {"rbm.hidden", SMR_KEY_INT, SMR_KEY_REQUIRED, AT(rbm.n_hidden), 1, 1e7, "units", NULL, NULL,
      "Hidden units."},

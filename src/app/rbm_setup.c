@@ -35,93 +35,24 @@ int64_t smr_rbm_get_period(const smr_rbm_job *job, int64_t n_train) {
 
 /* --- image sources --- */
 
-static smr_hash add_text(smr_hash hash, const char *text) {
-  return smr_hash_add(hash, text, strlen(text) + 1);
+static bool get_source(const smr_common_config *common, const void *config, smr_image_config *out) {
+  *out = smr_rbm_configure(common, config).data;
+  return true;
 }
 
-/* Of everything that says which rows there are and what they look like, but the seed, which a job
- * has one of. */
-static smr_hash hash_source(const smr_image_config *config) {
-  const char *const texts[] = {config->file,         config->labels, config->test_file,
-                               config->test_labels,  config->x_name, config->y_name,
-                               config->mnist_folder, config->fields, config->tangents};
-  const int64_t integers[] = {config->source,     config->first,      config->count,
-                              config->test_count, config->side,       config->sweeps,
-                              config->binarize,   config->is_inverted};
-  const double reals[] = {config->coupling, config->threshold, config->holdout};
-  smr_hash hash = smr_hash_start();
-  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i) {
-    hash = add_text(hash, texts[i]);
-  }
-  hash = smr_hash_add(hash, integers, sizeof integers);
-  return smr_hash_add(hash, reals, sizeof reals);
-}
-
-static int64_t find_source(const smr_hash *keys, int64_t n, const smr_image_config *config) {
-  const smr_hash key = hash_source(config);
-  for (int64_t i = 0; i < n; ++i) {
-    if (smr_hash_compare(keys[i], key) == 0) {
-      return i;
-    }
-  }
-  return -1;
-}
-
-/* The different sources of a job, one for most. */
-typedef struct {
-  int64_t n;
-  smr_hash keys[SMR_RBM_SOURCES];
-  smr_image_config configs[SMR_RBM_SOURCES];
-} source_list;
-
-static smr_status list_sources(const smr_job *job, source_list *list) {
-  list->n = 0;
-  for (int64_t cell = 0; cell < smr_job_count_cells(job); ++cell) {
-    smr_common_config common;
-    smr_rbm_job config;
-    smr_job_configure(job, cell, &common, &config);
-    config = smr_rbm_configure(&common, &config);
-    if (find_source(list->keys, list->n, &config.data) >= 0) {
-      continue;
-    }
-    if (list->n == SMR_RBM_SOURCES) {
-      SMR_FAIL(SMR_ERR_LIMIT, "a job may read %d different data sources at most", SMR_RBM_SOURCES);
-    }
-    list->keys[list->n] = hash_source(&config.data);
-    list->configs[list->n++] = config.data;
-  }
-  return SMR_OK;
-}
-
-typedef struct {
-  source_list sources;
-  smr_images *images[SMR_RBM_SOURCES];
-} rbm_state;
+static const smr_source_kind source_kind = {sizeof(smr_rbm_job), get_source};
 
 smr_status smr_rbm_open(const smr_context *world, const smr_job *job, const char *data_folder,
                         void **state) {
-  rbm_state *made = NULL;
-  smr_status status = smr_memory_alloc(1, sizeof *made, "image sources", &made);
-  *state = made;
-  if (status == SMR_OK) {
-    status = list_sources(job, &made->sources);
-  }
-  SMR_TRY(smr_agree(world, status));
-  for (int64_t i = 0; i < made->sources.n; ++i) {
-    SMR_TRY(smr_images_open(world, &made->sources.configs[i], data_folder, &made->images[i]));
-  }
-  return SMR_OK;
+  smr_sources *sources = NULL;
+  smr_status status = smr_sources_open(world, &source_kind, job, data_folder, &sources);
+  *state = sources;
+  return status;
 }
 
 void smr_rbm_close(void **state) {
-  rbm_state *made = *state;
-  if (made == NULL) {
-    return;
-  }
-  for (int64_t i = 0; i < made->sources.n; ++i) {
-    smr_images_close(&made->images[i]);
-  }
-  smr_memory_free(made);
+  smr_sources *sources = *state;
+  smr_sources_close(&sources);
   *state = NULL;
 }
 
@@ -146,30 +77,18 @@ static smr_status list_starts(const smr_job *job, smr_text *lines) {
 }
 
 smr_status smr_rbm_list_inputs(void *state, const smr_job *job, smr_text *lines) {
-  const rbm_state *made = state;
-  char hash[SMR_HASH_TEXT_BYTES];
-  for (int64_t i = 0; i < made->sources.n; ++i) {
-    const smr_image_config *config = &made->sources.configs[i];
-    const uint32_t crc = smr_images_get_shape(made->images[i]).crc;
-    if (crc != 0) {
-      SMR_TRY(smr_text_add(lines, "%08" PRIx32 " data %s (%.8s)\n", crc,
-                           config->file[0] != '\0' ? config->file : config->mnist_folder,
-                           smr_hash_format(made->sources.keys[i], hash)));
-    }
-  }
+  SMR_TRY(smr_sources_list_inputs(state, lines));
   return list_starts(job, lines);
 }
 
 const smr_images *smr_rbm_find_images(void *state, const smr_image_config *config) {
-  const rbm_state *made = state;
-  return made->images[find_source(made->sources.keys, made->sources.n, config)];
+  return smr_sources_find(state, config);
 }
 
 /* --- checks --- */
 
 typedef struct {
   const smr_job *job;
-  const char *data_folder;
   smr_text *report;
   smr_status verdict;
   bool has_batch, has_start; /* mistakes that were named already */
@@ -177,37 +96,6 @@ typedef struct {
   const char *start;
   int64_t n_visible, n_hidden;
 } checker;
-
-static const char *file_key(const smr_image_config *config) {
-  switch (config->source) {
-  case SMR_IMAGES_IDX:
-  case SMR_IMAGES_HDF5:
-    return "data.file";
-  case SMR_IMAGES_INFIMNIST:
-    return "data.mnist";
-  case SMR_IMAGES_ISING:
-  case SMR_IMAGES_BARS:
-    return "data.side";
-  default:
-    return "data.source";
-  }
-}
-
-static void check_source(checker *check, const smr_image_config *config, smr_image_shape *shape) {
-  bool needs_file = config->source == SMR_IMAGES_IDX || config->source == SMR_IMAGES_HDF5;
-  *shape = (smr_image_shape){0};
-  if (needs_file && config->file[0] == '\0') {
-    check->verdict =
-        smr_job_complain(check->job, "data.file", check->report, "data.source %s needs a data.file",
-                         config->source == SMR_IMAGES_IDX ? "idx" : "hdf5");
-    return;
-  }
-  if (smr_images_inspect(config, check->data_folder, shape) != SMR_OK) {
-    *shape = (smr_image_shape){0};
-    check->verdict =
-        smr_job_complain(check->job, file_key(config), check->report, "%s", smr_error_message());
-  }
-}
 
 static smr_status read_start_sizes(checker *check, const char *start) {
   smr_model model = {0};
@@ -253,25 +141,18 @@ static void check_cell(checker *check, const smr_rbm_job *config, const smr_imag
 
 smr_status smr_rbm_check(const smr_job *job, const char *data_folder, void *survey,
                          smr_text *report) {
-  smr_rbm_survey *found = survey;
-  source_list *list = NULL;
-  checker check = {.job = job, .data_folder = data_folder, .report = report};
-  SMR_TRY(smr_memory_alloc(1, sizeof *list, "image sources", &list));
-  smr_status status = list_sources(job, list);
-  for (int64_t i = 0; status == SMR_OK && i < list->n; ++i) {
-    found->keys[i] = list->keys[i];
-    check_source(&check, &list->configs[i], &found->shapes[i]);
-    found->n = i + 1;
+  checker check = {.job = job, .report = report};
+  check.verdict = smr_sources_check(&source_kind, job, data_folder, survey, report);
+  if (check.verdict != SMR_OK && check.verdict != SMR_ERR_JOB) {
+    return check.verdict;
   }
-  smr_memory_free(list);
-  SMR_TRY(status);
   for (int64_t cell = 0; cell < smr_job_count_cells(job); ++cell) {
     smr_common_config common;
     smr_rbm_job config;
     smr_job_configure(job, cell, &common, &config);
     config = smr_rbm_configure(&common, &config);
-    const smr_image_shape *shape = &found->shapes[find_source(found->keys, found->n, &config.data)];
-    if (shape->n_pixels > 0 && !smr_job_is_excluded(job, cell)) {
+    const smr_image_shape *shape = smr_sources_find_shape(survey, &config.data);
+    if (shape != NULL && !smr_job_is_excluded(job, cell)) {
       check_cell(&check, &config, shape);
     }
   }
@@ -287,12 +168,8 @@ smr_image_shape smr_rbm_find_shape(const smr_rbm_survey *survey, const smr_rbm_j
                            .height = 28,
                            .width = 28,
                            .n_pixels = 784};
-  if (survey == NULL || survey->n == 0) {
-    return usual;
-  }
-  int64_t at = find_source(survey->keys, survey->n, &job->data);
-  const smr_image_shape *shape = &survey->shapes[at < 0 ? 0 : at];
-  return shape->n_pixels > 0 ? *shape : usual;
+  const smr_image_shape *shape = smr_sources_find_shape(survey, &job->data);
+  return shape != NULL ? *shape : usual;
 }
 
 void smr_rbm_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost) {
