@@ -8,6 +8,7 @@
 #include "simmer/base/file.h"
 #include "simmer/base/log.h"
 #include "simmer/store/array.h"
+#include "tables.h"
 #include "version.h"
 
 static smr_status print_text(smr_text *text) {
@@ -55,6 +56,9 @@ smr_status smr_command_show(const smr_cli *cli, const smr_context *world) {
   if (status != SMR_OK) {
     smr_text_clear(&text);
     return status;
+  }
+  if (cli->argument[1] == NULL && !cli->is_csv && smr_tables_write(path, &text) != SMR_OK) {
+    smr_log_warning("%s: no tables of units: %s", path, smr_error_message());
   }
   return print_text(&text);
 }

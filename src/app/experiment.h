@@ -12,7 +12,7 @@
 #include "simmer/comm/context.h"
 #include "simmer/job/job.h"
 #include "simmer/linalg/grid.h"
-#include "simmer/store/schema.h"
+#include "simmer/store/results.h"
 
 /* Predicted cost of one unit on one group of ranks. A function of the job alone. */
 typedef struct {
@@ -63,10 +63,18 @@ typedef struct {
   smr_services *services;
 } smr_unit;
 
+/* Words for the values of an inner dimension that belongs to no key, instead of numbers from 1. */
+typedef struct {
+  const char *dimension;
+  const char *const *words; /* NULL-terminated, one a value */
+} smr_labels;
+
 typedef struct {
   const char *name, *title, *summary;
   const smr_key_table *table;
   const char *const *output_names; /* NULL-terminated: no axis takes one of them for its name */
+  const smr_labels *labels; /* ended by {NULL, NULL}; NULL = values of inner dimensions count */
+  const smr_flags *flags;   /* outputs that are words; ended by {NULL, NULL}; NULL = none */
 
   /* Names and shapes of outputs and of summaries over replicates. Freed by the caller (one block
    * each). Local. */
@@ -102,6 +110,9 @@ typedef struct {
   smr_status (*summarize)(const void *config, const smr_schema *outputs,
                           const smr_schema *summaries, int64_t n, const double *const *records,
                           double *out) SMR_NODISCARD;
+  /* A finished unit's record as a table for the reader; NULL = none. Pure. */
+  smr_status (*report)(const void *config, const smr_schema *outputs, const double *record,
+                       smr_text *out) SMR_NODISCARD;
 } smr_experiment;
 
 /* All experiments, and their names and tables as the job layer wants them. */

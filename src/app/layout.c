@@ -71,12 +71,42 @@ static smr_status add_axis(smr_layout *layout, const smr_axis *axis) {
   return SMR_OK;
 }
 
-/* Inner dimensions that belong to no key ("mode") count from 1. */
-static smr_status add_counter(smr_layout *layout, const smr_inner_dimension *dimension) {
+/* Words of an inner dimension; NULL when it has none. */
+static const char *const *find_words(const smr_labels *labels, const char *dimension) {
+  for (; labels != NULL && labels->dimension != NULL; ++labels) {
+    if (strcmp(labels->dimension, dimension) == 0) {
+      return labels->words;
+    }
+  }
+  return NULL;
+}
+
+static smr_status add_words(smr_layout *layout, const smr_inner_dimension *dimension,
+                            const char *const *words) {
+  const char **values = NULL;
+  SMR_TRY(smr_memory_alloc(dimension->n, sizeof *values, "coordinate", &values));
+  memcpy(values, words, (size_t)dimension->n * sizeof *values);
+  layout->coordinates[layout->n_owned] = (smr_array){.name = dimension->name,
+                                                     .type = SMR_TEXTS,
+                                                     .n_dimensions = 1,
+                                                     .shape = {dimension->n},
+                                                     .dimensions = {dimension->name},
+                                                     .data = values};
+  layout->owned[layout->n_owned++] = values;
+  return SMR_OK;
+}
+
+/* Inner dimensions that belong to no key ("mode") count from 1, or have words. */
+static smr_status add_counter(smr_layout *layout, const smr_inner_dimension *dimension,
+                              const smr_labels *labels) {
   for (int64_t i = 0; i < layout->n_owned; ++i) {
     if (strcmp(layout->coordinates[i].name, dimension->name) == 0) {
       return SMR_OK;
     }
+  }
+  const char *const *words = find_words(labels, dimension->name);
+  if (words != NULL) {
+    return add_words(layout, dimension, words);
   }
   int64_t *values = NULL;
   SMR_TRY(smr_memory_alloc(dimension->n, sizeof *values, "coordinate", &values));
@@ -109,8 +139,8 @@ static int find_reduced(const smr_job *job) {
   return members == 1 ? dimension : -1;
 }
 
-static smr_status add_coordinates(smr_layout *layout, const smr_job *job,
-                                  const smr_schema *schema) {
+static smr_status add_coordinates(smr_layout *layout, const smr_job *job, const smr_schema *schema,
+                                  const smr_labels *labels) {
   const int64_t n_axes = smr_job_count_axes(job);
   int64_t most = n_axes + schema->n_dimensions;
   SMR_TRY(smr_memory_alloc(most, sizeof(smr_array), "coordinates", &layout->coordinates));
@@ -119,7 +149,7 @@ static smr_status add_coordinates(smr_layout *layout, const smr_job *job,
     SMR_TRY(add_axis(layout, smr_job_get_axis(job, i)));
   }
   for (int64_t i = 0; i < schema->n_dimensions; ++i) {
-    SMR_TRY(add_counter(layout, &schema->dimensions[i]));
+    SMR_TRY(add_counter(layout, &schema->dimensions[i], labels));
   }
   return SMR_OK;
 }
@@ -129,7 +159,7 @@ smr_status smr_layout_create(const char *folder, const smr_units *units, const s
   smr_layout *layout = NULL;
   SMR_TRY(smr_memory_alloc(1, sizeof *layout, "result layout", &layout));
   smr_status status = SMR_OK;
-  SMR_TRY_DONE(add_coordinates(layout, units->job, schema));
+  SMR_TRY_DONE(add_coordinates(layout, units->job, schema, units->experiment->labels));
   SMR_TRY_DONE(
       smr_provenance_create(folder, units->job, units->experiment, NULL, &layout->provenance));
   layout->results.attributes =
@@ -138,6 +168,7 @@ smr_status smr_layout_create(const char *folder, const smr_units *units, const s
   layout->results.n_coordinates = layout->n_owned;
   layout->results.coordinates = layout->coordinates;
   layout->results.schema = schema;
+  layout->results.flags = units->experiment->flags;
   layout->reduced = find_reduced(units->job);
 done:
   if (status != SMR_OK) {

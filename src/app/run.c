@@ -20,6 +20,7 @@
 #include "simmer/comm/gather.h"
 #include "simmer/store/folder.h"
 #include "stop.h"
+#include "tables.h"
 #include "version.h"
 
 typedef struct {
@@ -473,6 +474,21 @@ static smr_status conclude(const run_work *run, const smr_collect_counts *counts
   return n_bad > 0 ? SMR_PARTIAL : SMR_OK;
 }
 
+/* Tables for the reader; no table is no reason to fail. */
+static void print_report(const run_work *run) {
+  smr_text text = {0};
+  char path[SMR_PATH_BYTES];
+  if (smr_log_get_level() < SMR_LOG_INFO) {
+    return;
+  }
+  if (smr_file_join(path, run->job.folder, "results.h5") == SMR_OK &&
+      smr_tables_write(path, &text) == SMR_OK && text.data != NULL) {
+    fputs(text.data, stderr);
+    fputs("\n", stderr);
+  }
+  smr_text_clear(&text);
+}
+
 /* Rank 0 builds results.h5. */
 static smr_status collect(run_work *run) {
   smr_ledger *ledger = NULL;
@@ -486,6 +502,7 @@ static smr_status collect(run_work *run) {
   SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));
   SMR_TRY_DONE(smr_collect(run->job.folder, run->units, ledger, &counts));
   smr_collect_print_failures(run->units, ledger);
+  print_report(run);
   status = conclude(run, &counts);
 done:
   smr_ledger_destroy(&ledger);

@@ -80,6 +80,25 @@ static bool is_number(const column *c) {
   return c->is_index || (c->array.type != SMR_TEXTS && c->words == NULL);
 }
 
+/* Index of the word that a value stands for, -1 if none. */
+static int64_t find_word(const column *c, int64_t i) {
+  if (c->words == NULL) {
+    return -1;
+  }
+  if (c->array.type == SMR_U8) {
+    const unsigned char value = (unsigned char)c->data[i];
+    return value < c->n_words ? value : -1;
+  }
+  double value = 0;
+  memcpy(&value, c->data + (size_t)i * sizeof value, sizeof value);
+  for (int64_t k = 0; k < c->n_words; k++) {
+    if (value == (double)k) {
+      return k;
+    }
+  }
+  return -1;
+}
+
 static smr_status add_value(smr_sheet *sheet, const column *c, int64_t i) {
   char text[NUMBER_BYTES];
   if (c->is_index) {
@@ -91,8 +110,9 @@ static smr_status add_value(smr_sheet *sheet, const column *c, int64_t i) {
     memcpy(&word, c->data + (size_t)i * sizeof word, sizeof word);
     return smr_sheet_add(sheet, word);
   }
-  if (c->words != NULL && (unsigned char)c->data[i] < c->n_words) {
-    return smr_sheet_add(sheet, c->words[(unsigned char)c->data[i]]);
+  const int64_t word = find_word(c, i);
+  if (word >= 0) {
+    return smr_sheet_add(sheet, c->words[word]);
   }
   format_number(c, i, sheet->is_csv, text);
   return smr_sheet_add(sheet, text);
@@ -186,7 +206,7 @@ static smr_status read_table(table *t, const char *name) {
   SMR_TRY(smr_arrays_inspect(t->arrays, name, &t->value.array));
   SMR_TRY(read_column(t->arrays, &t->value, &t->n));
   SMR_TRY(add_coordinates(t));
-  if (!t->csv && t->value.array.type == SMR_U8) {
+  if (!t->csv && (t->value.array.type == SMR_U8 || t->value.array.type == SMR_F64)) {
     SMR_TRY(read_words(t, "flag_meanings", &t->value.words, &t->value.n_words));
   }
   return SMR_OK;

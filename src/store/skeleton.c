@@ -8,6 +8,8 @@
 #include "hollow.h"
 #include "simmer/base/memory.h"
 
+enum { MOST_WORDS = 16 };
+
 /* ---- The list of arrays. ---- */
 
 typedef struct {
@@ -136,6 +138,35 @@ done:
   return status;
 }
 
+/* Words of a variable of float64: flag_values 0, 1, … have its type. */
+static smr_status write_words(hid_t file, const smr_flags *flags) {
+  double values[MOST_WORDS];
+  hsize_t n = 1;
+  for (const char *c = flags->meanings; *c != '\0'; c++) {
+    n += *c == ' ';
+  }
+  if (n > MOST_WORDS) {
+    SMR_FAIL(SMR_ERR_INTERNAL, "%s has more than %d words", flags->name, (int)MOST_WORDS);
+  }
+  for (hsize_t i = 0; i < n; i++) {
+    values[i] = (double)i;
+  }
+  smr_status status = SMR_OK;
+  hid_t dataset = -1, space = -1, attribute = -1;
+  SMR_H5_TRY_DONE(dataset = H5Dopen2(file, flags->name, H5P_DEFAULT), "cannot open a variable");
+  SMR_H5_TRY_DONE(space = H5Screate_simple(1, &n, NULL), "cannot make a dataspace");
+  SMR_H5_TRY_DONE(attribute = H5Acreate2(dataset, "flag_values", H5T_IEEE_F64LE, space, H5P_DEFAULT,
+                                         H5P_DEFAULT),
+                  "cannot write flag_values");
+  SMR_H5_TRY_DONE(H5Awrite(attribute, H5T_NATIVE_DOUBLE, values), "cannot write flag_values");
+  SMR_TRY_DONE(smr_h5_write_text_attribute(dataset, "flag_meanings", flags->meanings));
+done:
+  smr_h5_drop(attribute);
+  smr_h5_drop(space);
+  smr_h5_drop(dataset);
+  return status;
+}
+
 static smr_status find_place(hid_t file, const smr_array *array, smr_place *place) {
   int64_t n = 0;
   SMR_TRY(smr_h5_count_elements(array, &n));
@@ -162,6 +193,10 @@ static smr_status finish_file(void *self, hid_t file) {
     SMR_FAIL(SMR_ERR_INTERNAL, "results.h5 has no variables");
   }
   SMR_TRY(write_flags(file));
+  const smr_flags *flags = p->cube->layout->flags;
+  for (; flags != NULL && flags->name != NULL; flags++) {
+    SMR_TRY(write_words(file, flags));
+  }
   for (int64_t i = 0; i < f->out->n_places; i++) {
     SMR_TRY(find_place(file, &p->arrays[p->first_place + i], &f->out->places[i]));
   }

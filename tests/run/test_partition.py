@@ -1,4 +1,5 @@
 """Partition functions: every estimator against exact values, the same bits on any ranks, models from files, bad input."""
+import math
 from pathlib import Path
 
 from support import check, finish, folder, run, same, table
@@ -42,7 +43,7 @@ def test_ising(where: Path) -> None:
     # Six estimators with errors in four cells. A jackknife over 16 chains leaves 15 degrees of freedom: beyond 6 lies a share
     # of 2.4e-5 of Student's t, 6e-4 for all together.
     check(len(scores) == 24 and all(abs(float(row["z_score"])) < 6 for row in scores), f"z-scores: {scores}")
-    enumerated = [row for row in column(results, "log_z") if row["method"] == "1" and row["side"] == "4"]
+    enumerated = [row for row in column(results, "log_z") if row["method"] == "exact" and row["side"] == "4"]
     for row, exact in zip(enumerated, column(results, "log_z_exact")):
         check(abs(float(row["log_z"]) - float(exact["log_z_exact"])) < 1e-12, f"enumeration: {row} {exact}")
 
@@ -58,7 +59,7 @@ def test_model(where: Path) -> None:
     check(done.returncode == 0, f"ln Z of a model: {done.returncode} {done.stderr}")
     trained = float(column(where / "trained" / "metrics.h5", "log_z")[-1]["log_z"])
     values = {row["method"]: float(row["log_z"]) for row in column(where / "of" / "results.h5", "log_z")}
-    check(abs(values["1"] - trained) < 1e-9, f"enumeration: {values['1']} against {trained} while training")
+    check(abs(values["exact"] - trained) < 1e-9, f"enumeration: {values['exact']} against {trained} while training")
     scores = column(where / "of" / "results.h5", "z_score")
     check(len(scores) == 6 and all(abs(float(row["z_score"])) < 6 for row in scores), f"z-scores of a trained model: {scores}")
     for ranks in (1, 3):
@@ -66,7 +67,119 @@ def test_model(where: Path) -> None:
         check(done.returncode == 2 and "nowhere.h5" in done.stderr, f"a missing model: {done.returncode} {done.stderr}")
 
 
+def test_mutual(results: Path) -> None:
+    """z of each pair from the values and errors themselves; the verdict in words, and the table of `show`."""
+    keys = ("side", "coupling")
+    values = {(*(row[k] for k in keys), row["method"]): float(row["log_z"]) for row in table(results, "log_z")}
+    errors = {(*(row[k] for k in keys), row["method"]): float(row["log_z_stderr"]) for row in table(results, "log_z_stderr")}
+    pairs = column(results, "z_mutual")
+    # Exact and six methods with errors, each against six others, in four cells.
+    check(len(pairs) == 4 * 7 * 6, f"{len(pairs)} mutual z-scores")
+    for row in pairs:
+        a, b = ((row["side"], row["coupling"], row[k]) for k in ("method", "other_method"))
+        spread = math.hypot(*(0 if k[2] == "exact" else errors[k] for k in (a, b)))
+        # The file's digits read back the same.
+        check(abs(float(row["z_mutual"]) - (values[a] - values[b]) / spread) < 1e-12, f"mutual z: {row}")
+    shown = run(["show", results, "is_agreed"]).stdout
+    check(shown.count(" agree") == 4, f"verdicts in words: {shown}")
+    listing = run(["show", results]).stdout
+    check(listing.count("the values agree") == 4 and listing.count("Bennett's ratio") >= 4, f"tables of units: {listing[-2000:]}")
+    gaps = {(row["side"], row["coupling"]): float(row["annealing_gap"]) for row in table(results, "annealing_gap")}
+    for key, gap in gaps.items():
+        check(gap == values[(*key, "reverse_ais")] - values[(*key, "ais")], f"gap of annealing: {key} {gap}")
+
+
+def test_calibration(where: Path) -> None:
+    """Reported errors against true ones, over 20 seeds: rms z of 20 values with about 15 degrees of freedom each lies within
+    0.5 and 1.7 but for one in 2000 (chi-squared with 20 degrees of freedom: 5.0 and 50, and a little for Student's tails)."""
+    job = where / "seeds.yaml"
+    job.write_text("name: seeds\nexperiment: partition\npartition: {side: 4, annealing_runs: 64, annealing_steps: 1000, chains: 16, scans: 1200, "
+                   "rounds: 7, mean_field: false}\nsweep: {replicate: {count: 20}}\n")
+    done = run(["run", job, "-o", where / "seeds"], 2)
+    check(done.returncode == 0, f"seeds: {done.returncode} {done.stderr}")
+    check("method" in done.stderr, f"the tables of few units stand at the end of a run: {done.stderr}")
+    for row in column(where / "seeds" / "results.h5", "z_score_rms"):
+        check(0.5 < float(row["z_score_rms"]) < 1.7, f"calibration: {row}")
+
+
+def test_data(where: Path) -> None:
+    """Likelihoods of data against those of the training, with base rates from the data; the same bits on any ranks."""
+    job = where / "likelihood.yaml"
+    job.write_text("name: likelihood\nexperiment: partition\ndata: {source: bars-and-stripes, side: 3, binarize: none, holdout: 0}\n"
+                   f"partition: {{annealing_runs: 64, annealing_steps: 400, chains: 64, scans: 400, model: {where}/trained}}\n")
+    for ranks, threads in ((1, 1), (2, 1), (3, 1), (4, 1), (1, 2)):
+        out = where / f"likelihood-{ranks}-{threads}"
+        done = run(["run", job, "-o", out, "-q"], ranks, threads, OMP_WAIT_POLICY="passive")
+        check(done.returncode == 0, f"likelihood on {ranks} x {threads}: {done.returncode} {done.stderr}")
+        same(where / "likelihood-1-1" / "results.h5", out / "results.h5", f"likelihood on {ranks} ranks x {threads} threads")
+    results = where / "likelihood-1-1" / "results.h5"
+    trained = float(column(where / "trained" / "metrics.h5", "log_likelihood_train")[-1]["log_likelihood_train"])
+    likelihood = {row["method"]: float(row["log_likelihood_train"]) for row in column(results, "log_likelihood_train")}
+    check(abs(likelihood["exact"] - trained) < 1e-9, f"log-likelihood: {likelihood['exact']} against {trained} while training")
+    values = {name: {row["method"]: float(row[name]) for row in column(results, name)} for name in ("log_z", "log_z_stderr", "log_likelihood_train_stderr")}
+    free = float(column(results, "free_energy_train")[0]["free_energy_train"])
+    rows = float(column(results, "free_energy_train_stderr")[0]["free_energy_train_stderr"])
+    for method, value in likelihood.items():
+        check(abs(value + free + values["log_z"][method]) < 1e-12, f"likelihood by {method}: {value}")
+        error = 0 if method == "exact" else values["log_z_stderr"].get(method, math.nan)
+        if not math.isnan(error):
+            found = values["log_likelihood_train_stderr"][method]
+            check(abs(found - math.hypot(rows, error)) < 1e-12, f"its error by {method}: {found}")
+    # Bars and stripes leave no rows to test on.
+    check(not column(results, "log_likelihood_test"), "a likelihood of no rows")
+
+
+BAD = {
+    "wrong-pixels": ("partition: {side: 4}\ndata: {source: bars-and-stripes, side: 3}\n", [":4:", "9 pixels", "16 visible units", "^"]),
+    "falling-ladder": ("partition: {betas: [0, 0.5, 0.25, 1]}\n", [":3:", "partition.betas", "must rise", "0.25", "^"]),
+    "ladder-beyond": ("partition: {betas: [0, 0.5, 1.5]}\n", [":3:", "partition.betas", "1.5", "^"]),
+    "ladder-below": ("partition: {annealing_betas: [-0.1, 0.5, 1]}\n", [":3:", "partition.annealing_betas", "-0.1", "^"]),
+    "ladder-inside": ("partition: {annealing_betas: [0, 0.5, 0.9]}\n", [":3:", "partition.annealing_betas", "from 0 to 0.9", "^"]),
+    "ladder-and-number": ("partition: {betas: [0, 0.5, 1], temperatures: 9}\n", [":3:", "3 temperatures", "9", "^"]),
+    "schedule-and-number": ("partition: {annealing_betas: [0, 0.5, 1], annealing_steps: 9}\n", [":3:", "annealing_betas", "^"]),
+    "too-many-states": ("partition: {side: 16, exact: always}\n", [":3:", "partition.exact", "256 x 512", "2^256", "years", "28", "^"]),
+    "no-file": ("data: {source: idx, file: nowhere}\n", [":3:", "nowhere", "^"]),
+    "no-model": ("partition: {model: nowhere.h5}\n", [":3:", "nowhere.h5", "^"]),
+    "nan-model": ("partition: {model: nan.h5}\n", [":3:", "nan.h5", "W", "^"]),
+    "odd-model": ("partition: {model: odd.h5}\n", [":3:", "odd.h5", "^"]),
+}
+
+
+def make_bad_models(where: Path) -> None:
+    """NaN, and biases for another number of units, as other programs could write them: with h5py, where it is there."""
+    try:
+        import h5py
+        import numpy as np
+    except ImportError:
+        BAD.pop("nan-model")
+        BAD.pop("odd-model")
+        print("models with NaN and wrong shapes are skipped: no h5py here")
+        return
+    for name, w, n_hidden in (("nan", [[1.0, 2.0], [np.nan, 0.0]], 2), ("odd", [[1.0, 2.0], [0.0, 0.0]], 3)):
+        with h5py.File(where / f"{name}.h5", "w") as file:
+            file["W"] = np.array(w, np.float32)
+            file["visible_bias"] = np.zeros(2, np.float32)
+            file["hidden_bias"] = np.zeros(n_hidden, np.float32)
+
+
+def test_bad(where: Path) -> None:
+    make_bad_models(where)
+    for name, (text, pieces) in BAD.items():
+        job = where / f"{name}.yaml"
+        job.write_text("name: bad\nexperiment: partition\n" + text.replace("model: ", f"model: {where}/"))
+        for ranks in (1, 3):
+            done = run(["run", job, "-o", where / f"out-{name}"], ranks)
+            check(done.returncode == 2, f"{name}: exit code {done.returncode}: {done.stderr}")
+            for piece in pieces:
+                check(piece in done.stderr, f"{name} on {ranks} ranks: the message lacks '{piece}':\n{done.stderr}")
+            check(not (where / f"out-{name}").exists(), f"{name}: a folder was made though the job is bad")
+
+
 with folder() as name:
     test_ising(Path(name))
+    test_mutual(Path(name) / "ising-1-1" / "results.h5")
     test_model(Path(name))
+    test_data(Path(name))
+    test_calibration(Path(name))
+    test_bad(Path(name))
 finish()

@@ -5,6 +5,12 @@
 #include "simmer/store/array.h"
 #include "simmer/store/journal.h"
 
+/* A variable whose values 0, 1, … mean words: attributes flag_values and flag_meanings. */
+typedef struct {
+  const char *name;
+  const char *meanings; /* words with blanks between */
+} smr_flags;
+
 /* Outer dimensions, and the coordinates of all dimensions (1-d arrays; a second coordinate on one
  * dimension comes from a zip). */
 typedef struct {
@@ -14,6 +20,7 @@ typedef struct {
   int64_t n_coordinates;
   const smr_array *coordinates; /* outer and inner */
   const smr_schema *schema;
+  const smr_flags *flags; /* ended by {NULL, NULL}; NULL = none */
   int64_t n_attributes;
   const smr_attribute *attributes;
 } smr_results_layout;

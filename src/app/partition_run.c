@@ -1,0 +1,324 @@
+/* The partition experiment: ln Z of one RBM by every estimator, beside the exact value where there
+ * is one. Collective in the unit's group. */
+#include <math.h>
+#include <string.h>
+
+#include "partition.h"
+#include "simmer/base/clock.h"
+#include "simmer/base/integer.h"
+#include "simmer/base/memory.h"
+#include "simmer/sample/annealing.h"
+#include "simmer/sample/enumerate.h"
+#include "simmer/sample/tempering.h"
+
+enum {
+  BURN_IN_SHARE = 4,      /* of the measured scans, the first one in so many is left out */
+  IMAGES_PER_BATCH = 100, /* of Salakhutdinov & Murray's training */
+  COUNTS_PER_BATCH = 5,   /* that they add to each pixel's, on and off */
+  MEAN_FIELD_STARTS = 8,
+  CLUSTER_SWEEPS = 500
+};
+
+typedef struct {
+  const smr_unit *unit;
+  const smr_context *group;
+  const smr_partition_job *job;
+  uint64_t seed;
+  smr_model model;
+  smr_rbm rbm;
+  const smr_images *images; /* NULL without data */
+  float *base_bias;
+  double *betas;
+  int64_t n_betas;
+  float *samples; /* [chains or runs x V] of the model */
+  smr_partition_values values;
+} work;
+
+/* --- the model and where it starts from --- */
+
+static smr_status load_model(work *w) {
+  const smr_partition_job *job = w->job;
+  const smr_partition_state *state = w->unit->state;
+  if (job->model[0] == '\0') {
+    SMR_TRY(smr_model_load_ising(w->group, job->side, job->coupling, &w->model, &w->values.exact));
+  } else {
+    SMR_TRY(smr_model_load(w->group, job->model, state->models, &w->model));
+  }
+  w->rbm = smr_model_get_rbm(&w->model);
+  return SMR_OK;
+}
+
+/* Log odds of the base rates: of the data's mean image, else of the model file's. */
+static smr_status set_base(work *w) {
+  const int64_t v = w->rbm.n_visible;
+  double *mean = NULL;
+  smr_status status = SMR_OK;
+  if (w->job->has_flat_base) {
+    return SMR_OK;
+  }
+  if (w->images == NULL) {
+    return smr_agree(w->group, smr_model_get_base_bias(&w->model, w->base_bias));
+  }
+  const int64_t n = smr_images_count(w->images, SMR_STREAM_TRAIN);
+  SMR_TRY(smr_agree(w->group, smr_memory_alloc(v, sizeof *mean, "mean image", &mean)));
+  SMR_TRY_DONE(smr_images_get_mean(w->group, w->images, mean));
+  smr_annealing_base_bias(
+      v, mean, n, (double)COUNTS_PER_BATCH * (double)smr_int_ceil_divide(n, IMAGES_PER_BATCH),
+      w->base_bias);
+done:
+  smr_memory_free(mean);
+  return status;
+}
+
+static smr_status allocate(work *w) {
+  const int64_t v = w->rbm.n_visible;
+  w->n_betas = smr_partition_fill_betas(w->job, NULL);
+  SMR_TRY(smr_memory_alloc(v, sizeof(float), "base rates", &w->base_bias));
+  SMR_TRY(smr_memory_alloc(w->n_betas, sizeof(double), "inverse temperatures", &w->betas));
+  SMR_TRY(smr_memory_alloc(smr_int_max(w->job->n_chains, w->job->n_runs) * v, sizeof(float),
+                           "samples", &w->samples));
+  smr_partition_fill_betas(w->job, w->betas);
+  return SMR_OK;
+}
+
+static smr_status prepare(work *w) {
+  const smr_partition_state *state = w->unit->state;
+  smr_image_config config;
+  SMR_TRY(load_model(w));
+  if (smr_partition_get_source(w->unit->common, w->job, &config)) {
+    w->images = smr_sources_find(state->sources, &config);
+  }
+  SMR_TRY(smr_agree(w->group, allocate(w)));
+  return set_base(w);
+}
+
+/* --- exact --- */
+
+static smr_status enumerate(work *w) {
+  double *log_z = &w->values.log_z[SMR_PARTITION_exact];
+  *log_z = w->values.exact;
+  if (!smr_partition_is_enumerated(w->job, w->rbm.n_visible, w->rbm.n_hidden)) {
+    return SMR_OK;
+  }
+  SMR_TRY(smr_enumerate_log_z(w->group, &w->rbm, log_z));
+  w->values.exact = *log_z;
+  return SMR_OK;
+}
+
+/* --- parallel tempering --- */
+
+static void take(work *w, int method, const smr_log_z_estimate *estimate) {
+  w->values.log_z[method] = estimate->log_z;
+  w->values.error[method] = estimate->stderr_log_z;
+}
+
+static smr_status estimate_along_ladder(work *w, const smr_tempering_view *view, double log_z0) {
+  /* The last change of the ladder has to be forgotten first. */
+  const int64_t n_left_out = view->n_scans / BURN_IN_SHARE;
+  const double *u = view->energies + n_left_out * view->n_chains * view->n_temperatures;
+  const smr_ladder_energies energies = {
+      view->n_scans - n_left_out, view->n_chains, view->n_temperatures, view->betas, u, log_z0};
+  smr_log_z_estimate estimate;
+  SMR_TRY(smr_estimate_stepping_forward(&energies, &estimate));
+  take(w, SMR_PARTITION_stepping_forward, &estimate);
+  SMR_TRY(smr_estimate_stepping_backward(&energies, &estimate));
+  take(w, SMR_PARTITION_stepping_backward, &estimate);
+  SMR_TRY(smr_estimate_bennett(&energies, &estimate));
+  take(w, SMR_PARTITION_bennett, &estimate);
+  SMR_TRY(smr_estimate_integration(&energies, &estimate));
+  take(w, SMR_PARTITION_integration, &estimate);
+  w->values.barrier = view->barrier;
+  w->values.n_temperatures = (double)view->n_temperatures;
+  w->values.round_trips = (double)view->round_trips;
+  return SMR_OK;
+}
+
+static smr_status run_scans(work *w, smr_tempering *tempering) {
+  smr_services *services = w->unit->services;
+  for (int is_done = 0; !is_done;) {
+    SMR_TRY(smr_tempering_scan(tempering, &is_done));
+    if (smr_tempering_get_scan(tempering) % 16 == 0 && services->should_stop(services)) {
+      return SMR_STOPPED;
+    }
+  }
+  return SMR_OK;
+}
+
+static smr_tempering_config get_ladder(const work *w) {
+  const smr_partition_job *job = w->job;
+  const bool is_listed = job->betas.n > 2;
+  const int64_t n = is_listed ? job->betas.n : job->n_temperatures;
+  return (smr_tempering_config){.n_chains = job->n_chains,
+                                .n_temperatures = n,
+                                .most_temperatures = smr_int_max(job->most_temperatures, n),
+                                .rounds = job->rounds,
+                                .scans = job->scans,
+                                .sweeps = job->sweeps,
+                                .betas = is_listed ? job->betas.values : NULL,
+                                .seed = w->seed};
+}
+
+static smr_status temper(work *w) {
+  const smr_tempering_config config = get_ladder(w);
+  smr_energy_model *model = NULL;
+  smr_tempering *tempering = NULL;
+  smr_status status = SMR_OK;
+  if (config.n_chains == 0) {
+    return SMR_OK;
+  }
+  SMR_TRY_DONE(smr_agree(w->group, smr_energy_create_rbm(&w->rbm, w->base_bias, &model)));
+  SMR_TRY_DONE(smr_tempering_create(w->group, model, &config, &tempering));
+  SMR_TRY_DONE(run_scans(w, tempering));
+  smr_tempering_view view = smr_tempering_get(tempering);
+  SMR_TRY_DONE(smr_agree(w->group, estimate_along_ladder(w, &view, model->log_z0)));
+  SMR_TRY_DONE(smr_tempering_get_samples(tempering, w->samples));
+done:
+  smr_tempering_destroy(&tempering);
+  smr_energy_destroy(&model);
+  return status;
+}
+
+/* --- annealing --- */
+
+static void take_annealing(work *w, int method, const smr_annealing_result *result) {
+  w->values.log_z[method] = result->log_z;
+  w->values.error[method] = result->log_z_stderr;
+}
+
+static smr_status anneal(work *w) {
+  const smr_annealing_config config = {w->job->n_runs, w->n_betas, w->betas, w->base_bias, w->seed};
+  smr_annealing_result result;
+  if (config.n_runs == 0) {
+    return SMR_OK;
+  }
+  SMR_TRY(smr_annealing_run(w->group, &w->rbm, &config, NULL, &result));
+  take_annealing(w, SMR_PARTITION_ais, &result);
+  w->values.effective = result.effective_samples;
+  return SMR_OK;
+}
+
+/* Exact states of the Ising model, each from a run of cluster sweeps of its own. */
+static smr_status draw_clusters(work *w) {
+  const smr_image_config config = {.source = SMR_IMAGES_ISING,
+                                   .file = "",
+                                   .labels = "",
+                                   .test_file = "",
+                                   .test_labels = "",
+                                   .x_name = "",
+                                   .y_name = "",
+                                   .mnist_folder = "",
+                                   .fields = "",
+                                   .tangents = "",
+                                   .count = w->job->n_runs,
+                                   .test_count = 0,
+                                   .side = w->job->side,
+                                   .coupling = w->job->coupling,
+                                   .sweeps = CLUSTER_SWEEPS,
+                                   .binarize = SMR_BINARIZE_NONE,
+                                   .seed = w->seed};
+  smr_images *images = NULL;
+  SMR_TRY(smr_images_open(w->group, &config, "", &images));
+  smr_status status = SMR_OK;
+  for (int64_t row = 0; status == SMR_OK && row < w->job->n_runs; ++row) {
+    status =
+        smr_images_read(images, SMR_STREAM_TRAIN, 1, &row, 0, w->samples + row * w->rbm.n_visible);
+  }
+  smr_images_close(&images);
+  return smr_agree(w->group, status);
+}
+
+/* Runs down start from cluster-sampled states, or from the last states of the tempered chains, each
+ * once: several runs from one state would share its error. */
+static smr_status anneal_in_reverse(work *w) {
+  const smr_partition_job *job = w->job;
+  const smr_annealing_config config = {job->n_runs, w->n_betas, w->betas, w->base_bias, w->seed};
+  const bool is_ising = job->model[0] == '\0';
+  smr_annealing_result result;
+  if (config.n_runs == 0 || (!is_ising && job->n_chains < job->n_runs)) {
+    return SMR_OK;
+  }
+  if (is_ising) {
+    SMR_TRY(draw_clusters(w));
+  }
+  SMR_TRY(smr_annealing_run_reverse(w->group, &w->rbm, &config, w->samples, NULL, &result));
+  take_annealing(w, SMR_PARTITION_reverse_ais, &result);
+  w->values.reverse_effective = result.effective_samples;
+  return SMR_OK;
+}
+
+/* --- the rest --- */
+
+static smr_status solve_mean_field(work *w) {
+  smr_status status = SMR_OK;
+  for (int order = 1; order <= 2 && w->job->has_mean_field && status == SMR_OK; ++order) {
+    int is_converged = 0;
+    double value = NAN;
+    status =
+        smr_mean_field_log_z(&w->rbm, order, MEAN_FIELD_STARTS, w->seed, &value, &is_converged);
+    w->values.log_z[order == 1 ? SMR_PARTITION_mean_field : SMR_PARTITION_tap] =
+        is_converged ? value : (double)NAN;
+  }
+  return smr_agree(w->group, status);
+}
+
+static smr_status measure_data(work *w) {
+  const int64_t most = w->job->n_rows < 0 ? INT64_MAX : w->job->n_rows;
+  if (w->images == NULL) {
+    return SMR_OK;
+  }
+  const int64_t n_train = smr_int_min(smr_images_count(w->images, SMR_STREAM_TRAIN), most);
+  const int64_t n_test = smr_int_min(smr_images_count(w->images, SMR_STREAM_TEST), most);
+  SMR_TRY(smr_partition_measure_rows(w->group, &w->rbm, w->images, SMR_STREAM_TRAIN, n_train,
+                                     w->values.free_energy_train));
+  return smr_partition_measure_rows(w->group, &w->rbm, w->images, SMR_STREAM_TEST, n_test,
+                                    w->values.free_energy_test);
+}
+
+/* --- the unit --- */
+
+typedef struct {
+  const char *name;
+  smr_status (*run)(work *w);
+} stage;
+
+static const stage stages[] = {{"rows of data", measure_data},
+                               {"enumeration", enumerate},
+                               {"parallel tempering", temper},
+                               {"annealing", anneal},
+                               {"annealing in reverse", anneal_in_reverse},
+                               {"mean field", solve_mean_field}};
+enum { N_STAGES = sizeof stages / sizeof stages[0] };
+
+static smr_status run_stages(work *w) {
+  smr_services *services = w->unit->services;
+  for (int i = 0; i < N_STAGES; ++i) {
+    if (services->should_stop(services)) {
+      return SMR_STOPPED;
+    }
+    if (w->group->rank == 0) {
+      services->note_progress(services, (double)i / N_STAGES, stages[i].name);
+    }
+    SMR_TRY(stages[i].run(w));
+  }
+  return SMR_OK;
+}
+
+smr_status smr_partition_run(const smr_unit *unit) {
+  const double start = smr_clock_monotonic_s();
+  work w = {.unit = unit,
+            .group = unit->group,
+            .job = unit->config,
+            .seed = smr_random_stream("partition", (uint64_t)unit->common->seed,
+                                      (uint64_t)unit->common->replicate)};
+  smr_status status = SMR_OK;
+  smr_partition_clear_values(&w.values);
+  SMR_TRY_DONE(prepare(&w));
+  SMR_TRY_DONE(run_stages(&w));
+  smr_partition_put(unit->services, &w.values, smr_clock_monotonic_s() - start);
+done:
+  smr_model_clear(&w.model);
+  smr_memory_free(w.base_bias);
+  smr_memory_free(w.betas);
+  smr_memory_free(w.samples);
+  return status;
+}

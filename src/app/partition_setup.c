@@ -1,0 +1,265 @@
+/* The partition experiment before units run: what can be wrong with it, the cost of a unit, and the
+ * models and images that units share. */
+#include <inttypes.h>
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#include "model_load.h"
+#include "partition.h"
+#include "simmer/base/integer.h"
+#include "simmer/base/memory.h"
+#include "simmer/sample/annealing.h"
+#include "simmer/sample/enumerate.h"
+
+static const smr_source_kind source_kind = {sizeof(smr_partition_job), smr_partition_get_source};
+static const smr_model_key model_key = {"partition.model", offsetof(smr_partition_job, model),
+                                        sizeof(smr_partition_job)};
+
+typedef struct {
+  smr_model_survey models;
+  smr_source_survey sources;
+} partition_survey;
+
+/* --- checks --- */
+
+typedef struct {
+  const smr_job *job;
+  smr_text *report;
+  const partition_survey *survey;
+} checker;
+
+/* A list of two values is the default, which stands for none. */
+static smr_status check_betas(const checker *check, const char *key, const smr_reals *betas) {
+  const int64_t n = betas->n;
+  if (n < 2) {
+    return smr_job_complain(check->job, key, check->report,
+                            "%s goes from 0 to 1: a list of at least 2 values", key);
+  }
+  for (int64_t i = 1; i < n; ++i) {
+    if (!(betas->values[i - 1] < betas->values[i])) {
+      return smr_job_complain(check->job, key, check->report,
+                              "%s must rise: value %" PRId64 " is %.10g, and %.10g comes after it",
+                              key, i, betas->values[i - 1], betas->values[i]);
+    }
+  }
+  if (betas->values[0] != 0 || betas->values[n - 1] != 1) {
+    return smr_job_complain(check->job, key, check->report,
+                            "%s must go from 0 to 1, this list goes from %.10g to %.10g", key,
+                            betas->values[0], betas->values[n - 1]);
+  }
+  return SMR_OK;
+}
+
+static smr_status check_ladders(const checker *check, const smr_partition_job *config) {
+  SMR_TRY(check_betas(check, "partition.annealing_betas", &config->anneal_betas));
+  SMR_TRY(check_betas(check, "partition.betas", &config->betas));
+  if (config->anneal_betas.n > 2 && config->n_steps > 0) {
+    return smr_job_complain(check->job, "partition.annealing_steps", check->report,
+                            "partition.annealing_betas lists the inverse temperatures; leave one "
+                            "of the two out");
+  }
+  if (config->betas.n > 2 && config->n_temperatures > 0 &&
+      config->n_temperatures != config->betas.n) {
+    return smr_job_complain(check->job, "partition.temperatures", check->report,
+                            "partition.betas lists %" PRId64 " temperatures, not %" PRId64,
+                            config->betas.n, config->n_temperatures);
+  }
+  return SMR_OK;
+}
+
+/* Units of the model; false when its file can't be read, which was said already. */
+static bool get_sizes(const partition_survey *survey, const smr_partition_job *config, int64_t *v,
+                      int64_t *h) {
+  *v = config->side * config->side;
+  *h = 2 * *v;
+  if (config->model[0] == '\0') {
+    return true;
+  }
+  const smr_model_facts *facts =
+      survey == NULL ? NULL : smr_model_find_facts(&survey->models, config->model);
+  *v = facts == NULL ? 0 : facts->n_visible;
+  *h = facts == NULL ? 0 : facts->n_hidden;
+  return facts != NULL;
+}
+
+static const char *name_model(const smr_partition_job *config) {
+  return config->model[0] == '\0' ? "the Ising model" : config->model;
+}
+
+static smr_status check_enumeration(const checker *check, const smr_partition_job *config,
+                                    int64_t v, int64_t h) {
+  const int64_t m = smr_int_min(v, h);
+  if (config->exact != SMR_EXACT_ALWAYS || m <= SMR_ENUMERATE_MOST_UNITS) {
+    return SMR_OK;
+  }
+  const double years = smr_enumerate_count_flops(v, h) / 6e10 / (365.25 * 86400);
+  return smr_job_complain(check->job, "partition.exact", check->report,
+                          "%s has %" PRId64 " x %" PRId64 " units: to enumerate its 2^%" PRId64
+                          " states would take about %.2g years on one core; the limit is %d units",
+                          name_model(config), v, h, m, years, (int)SMR_ENUMERATE_MOST_UNITS);
+}
+
+static smr_status check_cell(const checker *check, const smr_common_config *common,
+                             const smr_partition_job *config) {
+  int64_t v = 0, h = 0;
+  smr_image_config images;
+  SMR_TRY(check_ladders(check, config));
+  if (!get_sizes(check->survey, config, &v, &h)) {
+    return SMR_OK;
+  }
+  SMR_TRY(check_enumeration(check, config, v, h));
+  if (!smr_partition_get_source(common, config, &images)) {
+    return SMR_OK;
+  }
+  const smr_image_shape *shape = smr_sources_find_shape(&check->survey->sources, &images);
+  if (shape != NULL && shape->n_pixels != v) {
+    return smr_job_complain(check->job, "data.source", check->report,
+                            "these images have %" PRId64 " pixels, and %s has %" PRId64
+                            " visible units",
+                            shape->n_pixels, name_model(config), v);
+  }
+  return SMR_OK;
+}
+
+static smr_status check(const smr_job *job, const char *data_folder, void *survey,
+                        smr_text *report) {
+  partition_survey *found = survey;
+  const checker cells = {job, report, found};
+  smr_status verdict = smr_model_check(job, &model_key, &found->models, report);
+  if (verdict != SMR_OK && verdict != SMR_ERR_JOB) {
+    return verdict;
+  }
+  smr_status status = smr_sources_check(&source_kind, job, data_folder, &found->sources, report);
+  if (status != SMR_OK && status != SMR_ERR_JOB) {
+    return status;
+  }
+  verdict = status != SMR_OK ? status : verdict;
+  for (int64_t cell = 0; cell < smr_job_count_cells(job) && verdict == SMR_OK; ++cell) {
+    smr_common_config common;
+    smr_partition_job config;
+    smr_job_configure(job, cell, &common, &config);
+    if (!smr_job_is_excluded(job, cell)) {
+      verdict = check_cell(&cells, &common, &config);
+    }
+  }
+  return verdict;
+}
+
+/* --- cost --- */
+
+/* Both ways, and a little more than the products take. */
+static double count_annealing(const smr_partition_job *job, int64_t v, int64_t h) {
+  const smr_annealing_config config = {.n_runs = job->n_runs,
+                                       .n_betas = smr_partition_fill_betas(job, NULL)};
+  return 2 * smr_annealing_count_flops(&config, v, h);
+}
+
+static double count_rows(const smr_partition_job *job, const partition_survey *survey,
+                         double *slow_flops) {
+  smr_image_config images;
+  const smr_common_config common = {.seed = 0};
+  *slow_flops = 0;
+  if (survey == NULL || !smr_partition_get_source(&common, job, &images)) {
+    return 0;
+  }
+  const smr_image_shape *shape = smr_sources_find_shape(&survey->sources, &images);
+  if (shape == NULL) {
+    return 0;
+  }
+  const int64_t most = job->n_rows < 0 ? INT64_MAX : job->n_rows;
+  const int64_t n = smr_int_min(shape->n_train, most) + smr_int_min(shape->n_test, most);
+  *slow_flops = (double)n * (shape->flops_per_image + 10.0 * (double)shape->n_pixels);
+  return (double)n;
+}
+
+static void plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost) {
+  const smr_partition_job *job = config;
+  const partition_survey *found = survey;
+  int64_t n_visible = 0, n_hidden = 0;
+  double slow_flops = 0;
+  if (!get_sizes(found, job, &n_visible, &n_hidden)) {
+    n_visible = 784;
+    n_hidden = 500;
+  }
+  const double v = (double)n_visible, h = (double)n_hidden;
+  const int64_t listed = job->betas.n > 2 ? job->betas.n : job->n_temperatures;
+  const double rows =
+      (double)job->n_chains * (double)(listed > 0 ? listed : job->most_temperatures);
+  const double scans = (double)job->scans + (double)((int64_t)2 << job->rounds);
+  const double n_data = count_rows(job, found, &slow_flops);
+  const int n_threads = omp_get_max_threads();
+  int64_t bytes = (int64_t)(4 * v * h + 12 * rows * (double)job->scans + 8 * rows * (v + h) +
+                            4 * v * (double)smr_int_max(job->n_chains, job->n_runs));
+  *cost = (smr_unit_cost){.flops = (4 * (double)job->sweeps + 2) * v * h * rows * scans +
+                                   count_annealing(job, n_visible, n_hidden) + 2 * v * h * n_data,
+                          .slow_flops = slow_flops,
+                          .n_shards = smr_int_max(1, (int64_t)(rows / 128))};
+  if (smr_partition_is_enumerated(job, n_visible, n_hidden)) {
+    cost->flops += smr_enumerate_count_flops(n_visible, n_hidden);
+    bytes += smr_enumerate_count_bytes(n_visible, n_hidden, n_threads);
+  }
+  (void)n_ranks;
+  cost->memory_bytes = bytes;
+}
+
+/* --- what units share --- */
+
+static smr_status open(const smr_context *world, const smr_job *job, const char *data_folder,
+                       void **state) {
+  smr_partition_state *made = NULL;
+  *state = NULL;
+  SMR_TRY(smr_agree(world, smr_memory_alloc(1, sizeof *made, "models and images", &made)));
+  *state = made;
+  SMR_TRY(smr_model_open(world, job, &model_key, &made->models));
+  return smr_sources_open(world, &source_kind, job, data_folder, &made->sources);
+}
+
+static void close(void **state) {
+  smr_partition_state *made = *state;
+  if (made != NULL) {
+    smr_sources_close(&made->sources);
+    smr_memory_free(made->models);
+    smr_memory_free(made);
+  }
+  *state = NULL;
+}
+
+static smr_status list_inputs(void *state, const smr_job *job, smr_text *lines) {
+  const smr_partition_state *made = state;
+  SMR_TRY(smr_sources_list_inputs(made->sources, lines));
+  return smr_model_list_inputs(made->models, job, &model_key, lines);
+}
+
+/* --- the experiment --- */
+
+#define NAME(name, unit, n_dimensions, meaning) #name,
+static const char *const output_names[] = {SMR_PARTITION_OUTPUTS(NAME) NULL};
+#undef NAME
+#define NAME(name, title) #name,
+static const char *const methods[] = {SMR_PARTITION_METHODS(NAME) NULL};
+#undef NAME
+
+static const smr_labels labels[] = {{"method", methods}, {"other_method", methods}, {NULL, NULL}};
+static const smr_flags flags[] = {{"is_agreed", "disagree agree"}, {NULL, NULL}};
+
+const smr_experiment smr_experiment_partition = {
+    .name = "partition",
+    .title = "Partition functions",
+    .summary = "ln Z of an RBM by every estimator, beside the exact value where there is one.",
+    .table = &smr_partition_keys,
+    .output_names = output_names,
+    .labels = labels,
+    .flags = flags,
+    .is_rank_free = true,
+    .survey_bytes = sizeof(partition_survey),
+    .describe = smr_partition_describe,
+    .check = check,
+    .plan = plan,
+    .open = open,
+    .close = close,
+    .list_inputs = list_inputs,
+    .run_unit = smr_partition_run,
+    .summarize = smr_partition_summarize,
+    .report = smr_partition_report,
+};
