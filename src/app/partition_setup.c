@@ -95,7 +95,8 @@ static smr_status check_enumeration(const checker *check, const smr_partition_jo
   }
   const double years = smr_enumerate_count_flops(v, h) / 6e10 / (365.25 * 86400);
   return smr_job_complain(check->job, "partition.exact", check->report,
-                          "%s has %" PRId64 " x %" PRId64 " units: to enumerate its 2^%" PRId64
+                          "partition.exact: %s has %" PRId64 " x %" PRId64
+                          " units, and to enumerate its 2^%" PRId64
                           " states would take about %.2g years on one core; the limit is %d units",
                           name_model(config), v, h, m, years, (int)SMR_ENUMERATE_MOST_UNITS);
 }
