@@ -3,6 +3,7 @@
 #ifndef SIMMER_APP_PARTITION_H
 #define SIMMER_APP_PARTITION_H
 
+#include "ladder_run.h"
 #include "model_load.h"
 #include "simmer/energy/rbm.h"
 #include "simmer/sample/estimate.h"
@@ -20,9 +21,7 @@ typedef struct {
   int64_t n_runs;         /* of annealed importance sampling; 0 = none */
   int64_t n_steps;        /* -1 = the usual 14,501 */
   smr_reals anneal_betas; /* schedule of annealing; fewer than 3 = by n_steps */
-  int64_t n_chains;       /* of parallel tempering; 0 = none */
-  int64_t n_temperatures, most_temperatures, rounds, scans, sweeps;
-  smr_reals betas; /* first ladder; fewer than 3 = at equal steps */
+  smr_ladder_job ladder;  /* of parallel tempering; 0 chains = none */
   bool has_mean_field;
   int64_t n_rows;        /* of each stream of the data; -1 = all */
   smr_image_config data; /* source: 0 = none, else 1 + smr_image_source */

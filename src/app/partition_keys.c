@@ -9,6 +9,7 @@
 
 #define AT(field) offsetof(smr_partition_job, field)
 #define AT_DATA(field) AT(data.field)
+#define AT_LADDER(field) AT(ladder.field)
 
 static const char *const exact_choices[] = {"auto", "always", "never", NULL};
 static const char *const sources[] = {"none", SMR_IMAGE_SOURCES, NULL};
@@ -36,22 +37,7 @@ static const smr_key keys[] = {
     {"partition.annealing_betas", SMR_KEY_REALS, 0, AT(anneal_betas), 0, 1, "", "[0, 1]", NULL,
      "Inverse temperatures of a run one by one, rising from 0 to 1, instead of "
      "partition.annealing_steps; the default stands for none."},
-    {"partition.chains", SMR_KEY_INT, 0, AT(n_chains), 0, 1e6, "chains", "16", NULL,
-     "Independent chains of parallel tempering; 0 leaves it out."},
-    {"partition.temperatures", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(n_temperatures), 2, 4096, "",
-     "auto", NULL, "Temperatures of the ladder; auto is twice the communication barrier."},
-    {"partition.most_temperatures", SMR_KEY_INT, 0, AT(most_temperatures), 2, 4096, "", "64", NULL,
-     "auto: at most so many, for which room is made."},
-    {"partition.betas", SMR_KEY_REALS, 0, AT(betas), 0, 1, "", "[0, 1]", NULL,
-     "First ladder of parallel tempering, rising from 0 to 1, instead of equal steps; it is "
-     "adapted "
-     "unless partition.rounds is 0; the default stands for none."},
-    {"partition.rounds", SMR_KEY_INT, 0, AT(rounds), 0, 30, "rounds", "8", NULL,
-     "Rounds of 2, 4, 8, ... scans in which the ladder is adapted."},
-    {"partition.scans", SMR_KEY_INT, 0, AT(scans), 2, 1e9, "scans", "1000", NULL,
-     "Scans that are measured after that."},
-    {"partition.sweeps", SMR_KEY_INT, 0, AT(sweeps), 1, 1e6, "sweeps", "1", NULL,
-     "Gibbs sweeps of a scan, between two rounds of swaps."},
+    SMR_LADDER_KEYS("partition", 0, AT_LADDER),
     {"partition.mean_field", SMR_KEY_BOOL, 0, AT(has_mean_field), 0, 0, "", "true", NULL,
      "Mean-field and second-order TAP values, which have no standard error."},
     {"partition.rows", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(n_rows), 1, 1e15, "rows", "auto", NULL,

@@ -38,7 +38,7 @@ static const char *note(const reader *r, int method) {
        get_one(r, SMR_PARTITION_OUT_reverse_effective_samples) < least)) {
     return "effective sample size below 10 % of runs: error unreliable";
   }
-  if (is_tempered(method) && trips < (double)r->job->n_chains) {
+  if (is_tempered(method) && trips < (double)r->job->ladder.n_chains) {
     return "fewer than one round trip a chain: error unreliable";
   }
   if (method == SMR_PARTITION_mean_field) {

@@ -9,7 +9,6 @@
 #include "simmer/base/memory.h"
 #include "simmer/sample/annealing.h"
 #include "simmer/sample/enumerate.h"
-#include "simmer/sample/tempering.h"
 
 enum {
   BURN_IN_SHARE = 4,      /* of the measured scans, the first one in so many is left out */
@@ -31,6 +30,9 @@ typedef struct {
   double *betas;
   int64_t n_betas;
   float *samples; /* [chains or runs x V] of the model */
+  smr_ladder_run *ladder;
+  /* What a checkpoint holds beside the ladder's state. */
+  int64_t n_stages; /* done */
   smr_partition_values values;
 } work;
 
@@ -75,7 +77,7 @@ static smr_status allocate(work *w) {
   w->n_betas = smr_partition_fill_betas(w->job, NULL);
   SMR_TRY(smr_memory_alloc(v, sizeof(float), "base rates", &w->base_bias));
   SMR_TRY(smr_memory_alloc(w->n_betas, sizeof(double), "inverse temperatures", &w->betas));
-  SMR_TRY(smr_memory_alloc(smr_int_max(w->job->n_chains, w->job->n_runs) * v, sizeof(float),
+  SMR_TRY(smr_memory_alloc(smr_int_max(w->job->ladder.n_chains, w->job->n_runs) * v, sizeof(float),
                            "samples", &w->samples));
   smr_partition_fill_betas(w->job, w->betas);
   return SMR_OK;
@@ -112,12 +114,18 @@ static void take(work *w, int method, const smr_log_z_estimate *estimate) {
   w->values.error[method] = estimate->stderr_log_z;
 }
 
-static smr_status estimate_along_ladder(work *w, const smr_tempering_view *view, double log_z0) {
+static smr_status estimate_along_ladder(work *w) {
+  const smr_ladder_view *ladder = smr_ladder_run_get(w->ladder);
+  const smr_tempering_view *view = &ladder->tempering;
   /* The last change of the ladder has to be forgotten first. */
-  const int64_t n_left_out = view->n_scans / BURN_IN_SHARE;
+  const int64_t n_left_out = ladder->n_left_out;
   const double *u = view->energies + n_left_out * view->n_chains * view->n_temperatures;
-  const smr_ladder_energies energies = {
-      view->n_scans - n_left_out, view->n_chains, view->n_temperatures, view->betas, u, log_z0};
+  const smr_ladder_energies energies = {view->n_scans - n_left_out,
+                                        view->n_chains,
+                                        view->n_temperatures,
+                                        view->betas,
+                                        u,
+                                        ladder->log_z0};
   smr_log_z_estimate estimate;
   SMR_TRY(smr_estimate_stepping_forward(&energies, &estimate));
   take(w, SMR_PARTITION_stepping_forward, &estimate);
@@ -133,49 +141,14 @@ static smr_status estimate_along_ladder(work *w, const smr_tempering_view *view,
   return SMR_OK;
 }
 
-static smr_status run_scans(work *w, smr_tempering *tempering) {
-  smr_services *services = w->unit->services;
-  for (int is_done = 0; !is_done;) {
-    SMR_TRY(smr_tempering_scan(tempering, &is_done));
-    if (smr_tempering_get_scan(tempering) % 16 == 0 && services->should_stop(services)) {
-      return SMR_STOPPED;
-    }
-  }
-  return SMR_OK;
-}
-
-static smr_tempering_config get_ladder(const work *w) {
-  const smr_partition_job *job = w->job;
-  const bool is_listed = job->betas.n > 2;
-  const int64_t n = is_listed ? job->betas.n : job->n_temperatures;
-  return (smr_tempering_config){.n_chains = job->n_chains,
-                                .n_temperatures = n,
-                                .most_temperatures = smr_int_max(job->most_temperatures, n),
-                                .rounds = job->rounds,
-                                .scans = job->scans,
-                                .sweeps = job->sweeps,
-                                .betas = is_listed ? job->betas.values : NULL,
-                                .seed = w->seed};
-}
-
+/* Of a run that goes on, the scans may all be done: the ladder is looked at again then. */
 static smr_status temper(work *w) {
-  const smr_tempering_config config = get_ladder(w);
-  smr_energy_model *model = NULL;
-  smr_tempering *tempering = NULL;
-  smr_status status = SMR_OK;
-  if (config.n_chains == 0) {
+  if (w->job->ladder.n_chains == 0) {
     return SMR_OK;
   }
-  SMR_TRY_DONE(smr_agree(w->group, smr_energy_create_rbm(&w->rbm, w->base_bias, &model)));
-  SMR_TRY_DONE(smr_tempering_create(w->group, model, &config, &tempering));
-  SMR_TRY_DONE(run_scans(w, tempering));
-  smr_tempering_view view = smr_tempering_get(tempering);
-  SMR_TRY_DONE(smr_agree(w->group, estimate_along_ladder(w, &view, model->log_z0)));
-  SMR_TRY_DONE(smr_tempering_get_samples(tempering, w->samples));
-done:
-  smr_tempering_destroy(&tempering);
-  smr_energy_destroy(&model);
-  return status;
+  SMR_TRY(smr_ladder_run_finish(w->ladder));
+  SMR_TRY(smr_agree(w->group, estimate_along_ladder(w)));
+  return smr_tempering_get_samples(smr_ladder_run_get_tempering(w->ladder), w->samples);
 }
 
 /* --- annealing --- */
@@ -234,7 +207,7 @@ static smr_status anneal_in_reverse(work *w) {
   const smr_annealing_config config = {job->n_runs, w->n_betas, w->betas, w->base_bias, w->seed};
   const bool is_ising = job->model[0] == '\0';
   smr_annealing_result result;
-  if (config.n_runs == 0 || (!is_ising && job->n_chains < job->n_runs)) {
+  if (config.n_runs == 0 || (!is_ising && job->ladder.n_chains < job->n_runs)) {
     return SMR_OK;
   }
   if (is_ising) {
@@ -279,28 +252,67 @@ static smr_status measure_data(work *w) {
 typedef struct {
   const char *name;
   smr_status (*run)(work *w);
+  bool is_repeated; /* by a run that goes on: it makes more than the values */
 } stage;
 
-static const stage stages[] = {{"rows of data", measure_data},
-                               {"enumeration", enumerate},
-                               {"parallel tempering", temper},
-                               {"annealing", anneal},
-                               {"annealing in reverse", anneal_in_reverse},
-                               {"mean field", solve_mean_field}};
+static const stage stages[] = {{"rows of data", measure_data, false},
+                               {"enumeration", enumerate, false},
+                               {"parallel tempering", temper, true},
+                               {"annealing", anneal, false},
+                               {"annealing in reverse", anneal_in_reverse, false},
+                               {"mean field", solve_mean_field, false}};
 enum { N_STAGES = sizeof stages / sizeof stages[0] };
+/* Parts of a unit that the ladder's run takes, and all before it. */
+static const double ladder_from = 0.02, ladder_to = 0.6;
+
+static smr_status list_state(void *self, smr_state *state) {
+  work *w = self;
+  if (state->n + 2 > SMR_STATE_ARRAYS) {
+    SMR_FAIL(SMR_ERR_INTERNAL, "a state of more than %d arrays", (int)SMR_STATE_ARRAYS);
+  }
+  state->arrays[state->n++] = (smr_state_array){
+      .array = {.name = "stages", .type = SMR_I64, .meaning = "stages done", .data = &w->n_stages}};
+  state->arrays[state->n++] =
+      (smr_state_array){.array = {.name = "values",
+                                  .type = SMR_F64,
+                                  .n_dimensions = 1,
+                                  .shape = {sizeof w->values / sizeof(double)},
+                                  .dimensions = {"value"},
+                                  .meaning = "what the stages found",
+                                  .data = &w->values}};
+  return SMR_OK;
+}
+
+static void tell_progress(const work *w, int i) {
+  const double rest = i < 2 ? 0 : ladder_to + (1 - ladder_to) * (i - 2) / (N_STAGES - 2);
+  if (w->group->rank == 0) {
+    w->unit->services->note_progress(w->unit->services, rest, stages[i].name);
+  }
+}
 
 static smr_status run_stages(work *w) {
-  smr_services *services = w->unit->services;
   for (int i = 0; i < N_STAGES; ++i) {
-    if (services->should_stop(services)) {
-      return SMR_STOPPED;
+    if (i < w->n_stages && !stages[i].is_repeated) {
+      continue;
     }
-    if (w->group->rank == 0) {
-      services->note_progress(services, (double)i / N_STAGES, stages[i].name);
-    }
+    SMR_TRY(smr_ladder_run_look(w->ladder));
+    tell_progress(w, i);
     SMR_TRY(stages[i].run(w));
+    w->n_stages = smr_int_max(w->n_stages, i + 1);
   }
   return SMR_OK;
+}
+
+static smr_status begin(work *w) {
+  const smr_ladder_setup setup = {.job = &w->job->ladder,
+                                  .rbm = &w->rbm,
+                                  .base_bias = w->base_bias,
+                                  .seed = w->seed,
+                                  .progress_from = ladder_from,
+                                  .progress_to = ladder_to,
+                                  .self = w,
+                                  .list_state = list_state};
+  return smr_ladder_run_create(w->unit, &setup, &w->ladder);
 }
 
 smr_status smr_partition_run(const smr_unit *unit) {
@@ -313,9 +325,11 @@ smr_status smr_partition_run(const smr_unit *unit) {
   smr_status status = SMR_OK;
   smr_partition_clear_values(&w.values);
   SMR_TRY_DONE(prepare(&w));
+  SMR_TRY_DONE(begin(&w));
   SMR_TRY_DONE(run_stages(&w));
   smr_partition_put(unit->services, &w.values, smr_clock_monotonic_s() - start);
 done:
+  smr_ladder_run_destroy(&w.ladder);
   smr_model_clear(&w.model);
   smr_memory_free(w.base_bias);
   smr_memory_free(w.betas);

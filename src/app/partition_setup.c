@@ -53,19 +53,12 @@ static smr_status check_betas(const checker *check, const char *key, const smr_r
 
 static smr_status check_ladders(const checker *check, const smr_partition_job *config) {
   SMR_TRY(check_betas(check, "partition.annealing_betas", &config->anneal_betas));
-  SMR_TRY(check_betas(check, "partition.betas", &config->betas));
   if (config->anneal_betas.n > 2 && config->n_steps > 0) {
     return smr_job_complain(check->job, "partition.annealing_steps", check->report,
                             "partition.annealing_betas lists the inverse temperatures; leave one "
                             "of the two out");
   }
-  if (config->betas.n > 2 && config->n_temperatures > 0 &&
-      config->n_temperatures != config->betas.n) {
-    return smr_job_complain(check->job, "partition.temperatures", check->report,
-                            "partition.betas lists %" PRId64 " temperatures, not %" PRId64,
-                            config->betas.n, config->n_temperatures);
-  }
-  return SMR_OK;
+  return smr_ladder_check(check->job, "partition", &config->ladder, true, check->report);
 }
 
 /* Units of the model; false when its file can't be read, which was said already. */
@@ -177,31 +170,26 @@ static double count_rows(const smr_partition_job *job, const partition_survey *s
 static void plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost) {
   const smr_partition_job *job = config;
   const partition_survey *found = survey;
-  int64_t n_visible = 0, n_hidden = 0;
-  double slow_flops = 0;
-  if (!get_sizes(found, job, &n_visible, &n_hidden)) {
-    n_visible = 784;
-    n_hidden = 500;
-  }
-  const double v = (double)n_visible, h = (double)n_hidden;
-  const int64_t listed = job->betas.n > 2 ? job->betas.n : job->n_temperatures;
-  const double rows =
-      (double)job->n_chains * (double)(listed > 0 ? listed : job->most_temperatures);
-  const double scans = (double)job->scans + (double)((int64_t)2 << job->rounds);
-  const double n_data = count_rows(job, found, &slow_flops);
   const int n_threads = omp_get_max_threads();
-  int64_t bytes = (int64_t)(4 * v * h + 12 * rows * (double)job->scans + 8 * rows * (v + h) +
-                            4 * v * (double)smr_int_max(job->n_chains, job->n_runs));
-  *cost = (smr_unit_cost){.flops = (4 * (double)job->sweeps + 2) * v * h * rows * scans +
-                                   count_annealing(job, n_visible, n_hidden) + 2 * v * h * n_data,
-                          .slow_flops = slow_flops,
-                          .n_shards = smr_int_max(1, (int64_t)(rows / 128))};
-  if (smr_partition_is_enumerated(job, n_visible, n_hidden)) {
-    cost->flops += smr_enumerate_count_flops(n_visible, n_hidden);
-    bytes += smr_enumerate_count_bytes(n_visible, n_hidden, n_threads);
+  int64_t v = 0, h = 0;
+  double slow_flops = 0;
+  if (!get_sizes(found, job, &v, &h)) {
+    v = 784;
+    h = 500;
   }
-  (void)n_ranks;
-  cost->memory_bytes = bytes;
+  const double product = 2.0 * (double)v * (double)h;
+  *cost = (smr_unit_cost){.n_shards = 1};
+  if (job->ladder.n_chains > 0) {
+    smr_ladder_add_cost(&job->ladder, v, h, n_ranks, n_threads, cost);
+  }
+  cost->flops += count_annealing(job, v, h) + product * count_rows(job, found, &slow_flops);
+  cost->slow_flops += slow_flops;
+  cost->memory_bytes += 4 * (v * h + v * smr_int_max(job->ladder.n_chains, job->n_runs)) +
+                        8 * smr_partition_fill_betas(job, NULL);
+  if (smr_partition_is_enumerated(job, v, h)) {
+    cost->flops += smr_enumerate_count_flops(v, h);
+    cost->memory_bytes += smr_enumerate_count_bytes(v, h, n_threads);
+  }
 }
 
 /* --- what units share --- */
@@ -253,6 +241,7 @@ const smr_experiment smr_experiment_partition = {
     .labels = labels,
     .flags = flags,
     .is_rank_free = true,
+    .has_checkpoints = true,
     .survey_bytes = sizeof(partition_survey),
     .describe = smr_partition_describe,
     .check = check,

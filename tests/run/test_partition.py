@@ -131,11 +131,12 @@ def test_data(where: Path) -> None:
 
 BAD = {
     "wrong-pixels": ("partition: {side: 4}\ndata: {source: bars-and-stripes, side: 3}\n", [":4:", "9 pixels", "16 visible units", "^"]),
-    "falling-ladder": ("partition: {betas: [0, 0.5, 0.25, 1]}\n", [":3:", "partition.betas", "must rise", "0.25", "^"]),
-    "ladder-beyond": ("partition: {betas: [0, 0.5, 1.5]}\n", [":3:", "partition.betas", "1.5", "^"]),
+    "falling-ladder": ("partition: {betas: '0 0.5 0.25 1'}\n", [":3:", "partition.betas", "isn't above", "0.25", "^"]),
+    "falling-schedule": ("partition: {annealing_betas: [0, 0.5, 0.25, 1]}\n", [":3:", "partition.annealing_betas", "must rise", "0.25", "^"]),
+    "ladder-beyond": ("partition: {betas: '0, 0.5, 1.5'}\n", [":3:", "partition.betas", "1.5", "^"]),
     "ladder-below": ("partition: {annealing_betas: [-0.1, 0.5, 1]}\n", [":3:", "partition.annealing_betas", "-0.1", "^"]),
     "ladder-inside": ("partition: {annealing_betas: [0, 0.5, 0.9]}\n", [":3:", "partition.annealing_betas", "from 0 to 0.9", "^"]),
-    "ladder-and-number": ("partition: {betas: [0, 0.5, 1], temperatures: 9}\n", [":3:", "3 temperatures", "9", "^"]),
+    "ladder-and-number": ("partition: {betas: '0 0.5 1', temperatures: 9}\n", [":3:", "lists 3", "9", "^"]),
     "schedule-and-number": ("partition: {annealing_betas: [0, 0.5, 1], annealing_steps: 9}\n", [":3:", "annealing_betas", "^"]),
     "too-many-states": ("partition: {side: 16, exact: always}\n", [":3:", "partition.exact", "256 x 512", "2^256", "years", "28", "^"]),
     "no-file": ("data: {source: idx, file: nowhere}\n", [":3:", "nowhere", "^"]),
