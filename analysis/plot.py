@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from analysis import style
+from analysis.cube import Cube
 from analysis.figures import FIGURES
 from analysis.files import write_whole
 from analysis.results import Result, ResultError
@@ -33,7 +34,10 @@ def save(figure: Figure, path: Path, file_format: str) -> None:
 
 
 def draw_all(
-    result: Result | Training, folder: Path, file_format: str = "png", only: Collection[str] = ()
+    result: Result | Training | Cube,
+    folder: Path,
+    file_format: str = "png",
+    only: Collection[str] = (),
 ) -> Iterator[Path]:
     """Draws into `folder` and yields each path; figures that lack something are named on stderr."""
     drawn = 0

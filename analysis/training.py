@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from analysis.cube import EXPERIMENTS as CUBES
+from analysis.cube import Cube, open_cube
 from analysis.files import find_damage
 from analysis.model import Model, read_model
 from analysis.results import (
@@ -97,9 +99,12 @@ class Training:
 # ---- opening ----
 
 
-def open_any(path: Path, selection: Mapping[str, str] | None = None) -> Result | Training:
+def open_any(path: Path, selection: Mapping[str, str] | None = None) -> Result | Training | Cube:
     """Opens results.h5, metrics.h5, model.h5 or a folder with any of them."""
     selection = dict(selection or {})
+    file = path / FILE_NAME if path.is_dir() else path
+    if file.is_file() and _peek(file) in CUBES:
+        return open_cube(file, selection)
     if path.is_dir():
         has_sweep = (path / FILE_NAME).is_file()
         if not has_sweep and not _find_unit_folders(path):

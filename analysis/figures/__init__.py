@@ -9,7 +9,9 @@ from analysis.figures import (
     l_curve,
     learning_curves,
     logistic,
+    log_z,
     rbm_sweep,
+    renormalize,
     risk_map,
     samples,
     singular_values,
@@ -31,4 +33,7 @@ FIGURES: tuple[FigureKind, ...] = (
     filters.KIND,
     samples.KIND,
     rbm_sweep.KIND,
+    log_z.KIND,
+    log_z.SCORES,
+    renormalize.KIND,
 )

@@ -32,7 +32,7 @@ class FigureKind:
     meaning: str
     needs: Callable[[Any], str | None]
     draw: Callable[[Any], Figure]
-    experiment: str = "ridge"  # a Result; "rbm": a Training
+    experiment: str = "ridge"  # a Result; "rbm": a Training; others: a Cube
 
 
 def find_missing(data: xr.Dataset, names: tuple[str, ...]) -> str | None:
