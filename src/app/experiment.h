@@ -67,14 +67,15 @@ typedef struct {
 typedef struct {
   const char *dimension;
   const char *const *words; /* NULL-terminated, one a value */
-} smr_labels;
+} smr_output_labels;
 
 typedef struct {
   const char *name, *title, *summary;
   const smr_key_table *table;
   const char *const *output_names; /* NULL-terminated: no axis takes one of them for its name */
-  const smr_labels *labels; /* ended by {NULL, NULL}; NULL = values of inner dimensions count */
-  const smr_flags *flags;   /* outputs that are words; ended by {NULL, NULL}; NULL = none */
+  const smr_output_labels
+      *labels;            /* ended by {NULL, NULL}; NULL = values of inner dimensions count */
+  const smr_flags *flags; /* outputs that are words; ended by {NULL, NULL}; NULL = none */
 
   /* Names and shapes of outputs and of summaries over replicates. Freed by the caller (one block
    * each). Local. */

@@ -72,7 +72,7 @@ static smr_status add_axis(smr_layout *layout, const smr_axis *axis) {
 }
 
 /* Words of an inner dimension; NULL when it has none. */
-static const char *const *find_words(const smr_labels *labels, const char *dimension) {
+static const char *const *find_words(const smr_output_labels *labels, const char *dimension) {
   for (; labels != NULL && labels->dimension != NULL; ++labels) {
     if (strcmp(labels->dimension, dimension) == 0) {
       return labels->words;
@@ -98,7 +98,7 @@ static smr_status add_words(smr_layout *layout, const smr_inner_dimension *dimen
 
 /* Inner dimensions that belong to no key ("mode") count from 1, or have words. */
 static smr_status add_counter(smr_layout *layout, const smr_inner_dimension *dimension,
-                              const smr_labels *labels) {
+                              const smr_output_labels *labels) {
   for (int64_t i = 0; i < layout->n_owned; ++i) {
     if (strcmp(layout->coordinates[i].name, dimension->name) == 0) {
       return SMR_OK;
@@ -140,7 +140,7 @@ static int find_reduced(const smr_job *job) {
 }
 
 static smr_status add_coordinates(smr_layout *layout, const smr_job *job, const smr_schema *schema,
-                                  const smr_labels *labels) {
+                                  const smr_output_labels *labels) {
   const int64_t n_axes = smr_job_count_axes(job);
   int64_t most = n_axes + schema->n_dimensions;
   SMR_TRY(smr_memory_alloc(most, sizeof(smr_array), "coordinates", &layout->coordinates));

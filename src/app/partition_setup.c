@@ -229,7 +229,8 @@ static const char *const output_names[] = {SMR_PARTITION_OUTPUTS(NAME) NULL};
 static const char *const methods[] = {SMR_PARTITION_METHODS(NAME) NULL};
 #undef NAME
 
-static const smr_labels labels[] = {{"method", methods}, {"other_method", methods}, {NULL, NULL}};
+static const smr_output_labels labels[] = {
+    {"method", methods}, {"other_method", methods}, {NULL, NULL}};
 static const smr_flags flags[] = {{"is_agreed", "disagree agree"}, {NULL, NULL}};
 
 const smr_experiment smr_experiment_partition = {
