@@ -32,7 +32,7 @@ def _add_plot(commands: argparse._SubParsersAction) -> None:
         "result",
         type=Path,
         metavar="RESULT",
-        help="an output folder, or one of its results.h5, metrics.h5 and model.h5",
+        help="an output folder, or one of its results.h5, metrics.h5, model.h5 and samples.h5",
     )
     parser.add_argument(
         "-o",

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -31,6 +32,9 @@ from analysis.results import (
     load,
     open_result,
 )
+
+if TYPE_CHECKING:
+    from analysis.drawn import Drawn
 
 SPECTRUM = "singular_value"
 METRICS_NAME, MODEL_NAME = "metrics.h5", "model.h5"
@@ -99,20 +103,26 @@ class Training:
 # ---- opening ----
 
 
-def open_any(path: Path, selection: Mapping[str, str] | None = None) -> Result | Training | Cube:
-    """Opens results.h5, metrics.h5, model.h5 or a folder with any of them."""
+def open_any(
+    path: Path, selection: Mapping[str, str] | None = None
+) -> Result | Training | Cube | Drawn:
+    """Opens results.h5, metrics.h5, model.h5, samples.h5 or a folder with any of them."""
+    from analysis import drawn
+
     selection = dict(selection or {})
     file = path / FILE_NAME if path.is_dir() else path
-    if file.is_file() and _peek(file) in CUBES:
+    if file.is_file() and peek(file) in CUBES:
         return open_cube(file, selection)
+    if path.exists() and drawn.is_drawn(path):
+        return drawn.open_drawn(path, selection)
     if path.is_dir():
         has_sweep = (path / FILE_NAME).is_file()
         if not has_sweep and not _find_unit_folders(path):
             return open_result(path, selection)  # Says what is missing.
-        if has_sweep and _peek(path / FILE_NAME) != EXPERIMENT:
+        if has_sweep and peek(path / FILE_NAME) != EXPERIMENT:
             return open_result(path, selection)
         return _open_folder(path, path / FILE_NAME if has_sweep else None, selection)
-    kind = _peek(path) if path.exists() else ""
+    kind = peek(path) if path.exists() else ""
     if kind == "metrics":
         units = (_read_unit(path, None),)
     elif kind == "model":
@@ -124,7 +134,7 @@ def open_any(path: Path, selection: Mapping[str, str] | None = None) -> Result |
     return Training(path, *_select(path, units, None, selection))
 
 
-def _peek(path: Path) -> str:
+def peek(path: Path) -> str:
     """ "metrics", "model", or the experiment of a result file; "" if it is none of simmer's."""
     import h5py
 
