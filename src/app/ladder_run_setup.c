@@ -9,6 +9,7 @@
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "simmer/energy/model.h"
+#include "simmer/store/checkpoint.h"
 
 enum { LEFT_OUT_SHARE = 4 };
 
@@ -118,14 +119,21 @@ void smr_ladder_add_cost(const smr_ladder_job *ladder, int64_t n_visible, int64_
   }
   smr_tempering_count_cost(&config, &model, n_ranks, n_threads, &flops, &bytes);
   cost->flops += flops * scans;
-  /* Random numbers of a sweep; energies and observables of a scan. */
-  cost->slow_flops += (double)rows * (double)width * (5.0 * (double)ladder->sweeps + 6.0) * scans;
+  /* Random numbers of a sweep; energies and observables of a scan; swaps. */
+  cost->slow_flops +=
+      (double)rows * scans * ((double)width * (5.0 * (double)ladder->sweeps + 6.0) + 300.0);
   const int64_t gathered = smr_int_max(rows, 128 * (int64_t)n_ranks);
   const int64_t observed = LADDER_N_OBSERVED * (rows * ladder->scans * 4 + gathered * 8);
   const int64_t diagnosis = ladder_count_diagnosis_bytes(ladder, most, n_threads);
   const int64_t file = ladder_count_file_bytes(ladder, most);
-  cost->memory_bytes += bytes + observed + diagnosis + 3 * file;
+  const int64_t checkpoint = rows * (4 * width + ladder->scans * (12 + 4 * LADDER_N_OBSERVED));
+  /* A gathered checkpoint is a copy of everything; the file comes after the last one. */
+  const bool is_gathered =
+      ladder->checkpoint_mode == SMR_CHECKPOINT_SERIAL ||
+      (ladder->checkpoint_mode == SMR_CHECKPOINT_AUTO && checkpoint < (int64_t)4 << 30);
+  cost->memory_bytes +=
+      bytes + observed + smr_int_max(diagnosis + 3 * file, is_gathered ? checkpoint : 0);
   /* The ladder, and two checkpoints with everything that was measured. */
-  cost->file_bytes += file + 2 * rows * (4 * width + ladder->scans * (12 + 4 * LADDER_N_OBSERVED));
+  cost->file_bytes += file + 2 * checkpoint;
   cost->n_shards = smr_int_max(cost->n_shards, smr_int_ceil_divide(rows, 128));
 }
