@@ -27,6 +27,7 @@ from analysis.drawn import Drawn
 from analysis.figures import FIGURES
 from analysis.files import add_seal
 from analysis.training import open_any
+from support import SIMMER, run
 
 HEIGHT, WIDTH = 5, 3  # Not alike, so that a transposed image shows.
 TRUSTED = "samples can be trusted: split R-hat 1.004"
@@ -83,6 +84,10 @@ class DrawnCase(ResultCase):
     def get_caption(self, figure: Figure) -> str:
         return figure.axes[0].get_title(loc="left").replace("\n", " ")
 
+
+class Figures(DrawnCase):
+    """What is drawn of which files."""
+
     def test_states(self) -> None:
         images = make_images(130)
         figure = self.draw(write_samples(self.folder / "samples.h5", images))
@@ -138,6 +143,54 @@ class DrawnCase(ResultCase):
         for file in folder.glob("units/*/samples.h5"):
             file.unlink()
         self.expect_error("no unit has drawn samples yet", folder)
+
+
+TRAINED = """
+name: trained
+experiment: rbm
+data: {source: bars-and-stripes, side: 3, binarize: none, holdout: 0}
+rbm: {hidden: 4}
+train: {batch: 7, steps: 200}
+"""
+
+
+@unittest.skipUnless(SIMMER.exists(), "simmer isn't built")
+class RealFiles(DrawnCase):
+    """What the program itself writes is open to xarray."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        job = self.folder / "trained.yaml"
+        job.write_text(TRAINED)
+        self.run_simmer(job, "trained")
+        job.write_text(
+            f"name: s\nexperiment: sample\nsample: {{model: {self.folder}/trained, count: 9, chains: 5, "
+            "temperatures: 3, rounds: 2, scans: 40, history_chains: 2, history_scans: 20}\n"
+        )
+        self.run_simmer(job, "out")
+
+    def run_simmer(self, job: Path, name: str) -> None:
+        done = run(["run", job, "-o", self.folder / name, "-q"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_xarray(self) -> None:
+        with xr.open_dataset(self.folder / "out" / "ladder.h5", engine="h5netcdf") as ladder:
+            energy = ladder.split_r_hat.sel(observable="energy")
+            self.assertEqual(energy.sizes, {"temperature": 3})
+            self.assertEqual(ladder.replica.dims, ("history_scan", "history_chain", "temperature"))
+            self.assertEqual(ladder.history_scan.values.tolist(), list(range(1, 41, 2)))
+            self.assertEqual(ladder.energy_histogram.sum("energy_bin").values.tolist(), [150] * 3)
+            self.assertEqual(ladder.round_trips.sizes, {"chain": 5})
+            np.testing.assert_allclose(np.diff(ladder.barrier), ladder.rejection, atol=1e-15)
+            self.assertIn("verdict", ladder.attrs)
+            self.assertEqual(ladder.trace.sizes, {"observable": 3, "history_scan": 20, "history_chain": 2})
+        with xr.open_dataset(self.folder / "out" / "samples.h5", engine="h5netcdf") as samples:
+            self.assertEqual(samples.samples.sizes, {"sample": 9, "height": 3, "width": 3})
+            self.assertEqual(samples.scan.values.tolist(), [25] * 5 + [40] * 4)
+            self.assertEqual(samples.chain.values.tolist(), [0, 1, 2, 3, 4, 0, 1, 2, 3])
+
+    def test_figure(self) -> None:
+        self.assertEqual(self.plot_path(self.folder / "out"), {"drawn_samples"})
 
 
 if __name__ == "__main__":

@@ -200,7 +200,9 @@ def test_stop(where: Path, full: float) -> None:
     """A signal: exit 75 with a checkpoint, then on with another number of ranks."""
     job, out = where / "long.yaml", where / "stopped"
     process = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=1000"], 2)
-    time.sleep(0.5 * full)
+    while process.poll() is None and not list(out.glob("claims/*.beat")):
+        time.sleep(0.02)
+    time.sleep(0.1 * full)
     for pid in descendants(process.pid):
         os.kill(pid, signal.SIGUSR1)
     process.wait(60)
