@@ -105,6 +105,9 @@ typedef enum {
   SMR_LADDER_N_OBSERVABLES
 } smr_ladder_observable;
 
+/* Their names, NULL-terminated. */
+extern const char *const smr_ladder_observables[];
+
 /* Of one observable at one temperature, over the scans that aren't left out and all chains. */
 typedef struct {
   double mean, variance, least, most;

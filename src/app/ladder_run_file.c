@@ -11,8 +11,7 @@
 
 enum { MOST_ARRAYS = 32, MOST_ATTRIBUTES = 32 };
 
-static const char *const observable_names[SMR_LADDER_N_OBSERVABLES] = {"energy", "activity",
-                                                                       "mode"};
+const char *const smr_ladder_observables[] = {"energy", "activity", "mode", NULL};
 
 typedef struct {
   const smr_ladder_run *run;
@@ -177,7 +176,7 @@ static void list_series(sheet *s) {
   add_dimension(put(s, "observable", SMR_TEXTS,
                     "energy: u = E - E_0; activity: share of visible units that are on; mode: "
                     "visible units along the leading left singular vector of W",
-                    observable_names),
+                    smr_ladder_observables),
                 "observable", SMR_LADDER_N_OBSERVABLES);
   for (int i = 0; i < (int)(sizeof rows / sizeof rows[0]); ++i) {
     smr_array *array = put(s, rows[i].name, SMR_F64, rows[i].meaning, s->series + i * n);

@@ -19,28 +19,28 @@ typedef struct {
 extern const smr_model_key smr_sample_model_key;
 
 /* X(name, unit, meaning); the first four over [observable]. */
-#define SMR_SAMPLE_OUTPUTS(X)                                                                    \
-  X(observable_mean, "",                                                                         \
-    "mean at beta = 1: 1 energy E - E_0, 2 share of units on, 3 along W's leading direction")    \
-  X(autocorrelation_time, "scans", "its integrated autocorrelation time at beta = 1")            \
-  X(effective_samples, "", "effective number of independent samples among all scans and chains") \
-  X(split_r_hat, "", "its split R-hat at beta = 1: 1 for chains that agree")                     \
-  X(is_trusted, "", "1 when samples can be trusted: distrust is 0")                              \
-  X(distrust, "", SMR_DISTRUST_TEXT)                                                             \
-  X(worst_split_r_hat, "", "highest split R-hat of all observables and temperatures")            \
-  X(n_temperatures, "", "temperatures of the ladder")                                            \
-  X(barrier, "", "global communication barrier, the sum of the swaps' rejection rates")          \
-  X(highest_rejection, "", "highest rejection rate of an edge of the ladder")                    \
-  X(round_trips, "", "round trips of replicas between both ends of the ladder, all chains")      \
-  X(round_trip_rate, "", "round trips per scan of one chain's ladder")                           \
-  X(ideal_round_trip_rate, "", "the same with perfect local exploration (Syed et al. 2021)")     \
-  X(spacing, "scans", "scans between two images of one chain; all scans when there is one")      \
-  X(free_energy, "nats", "mean free energy of the images")                                       \
-  X(free_energy_stderr, "nats", "its standard error, from the spread between chains")            \
-  X(activity, "", "share of pixels that are on in the images")                                   \
-  X(data_activity, "", "the same of the training data, where the model knows it")                \
-  X(mean_image_error, "", "root mean square over pixels of mean image minus that of the data")   \
-  X(mean_image_noise, "", "what independent draws of the data's mean image would have of it")    \
+#define SMR_SAMPLE_OUTPUTS(X)                                                                      \
+  X(observable_mean, "",                                                                           \
+    "mean at beta = 1: energy E - E_0; share of units that are on; v along W's leading direction") \
+  X(autocorrelation_time, "scans", "its integrated autocorrelation time at beta = 1")              \
+  X(effective_samples, "", "effective number of independent samples among all scans and chains")   \
+  X(split_r_hat, "", "its split R-hat at beta = 1: 1 for chains that agree")                       \
+  X(is_trusted, "", "1 when samples can be trusted: distrust is 0")                                \
+  X(distrust, "", SMR_DISTRUST_TEXT)                                                               \
+  X(worst_split_r_hat, "", "highest split R-hat of all observables and temperatures")              \
+  X(n_temperatures, "", "temperatures of the ladder")                                              \
+  X(barrier, "", "global communication barrier, the sum of the swaps' rejection rates")            \
+  X(highest_rejection, "", "highest rejection rate of an edge of the ladder")                      \
+  X(round_trips, "", "round trips of replicas between both ends of the ladder, all chains")        \
+  X(round_trip_rate, "", "round trips per scan of one chain's ladder")                             \
+  X(ideal_round_trip_rate, "", "the same with perfect local exploration (Syed et al. 2021)")       \
+  X(spacing, "scans", "scans between two images of one chain; all scans when there is one")        \
+  X(free_energy, "nats", "mean free energy of the images")                                         \
+  X(free_energy_stderr, "nats", "its standard error, from the spread between chains")              \
+  X(activity, "", "share of pixels that are on in the images")                                     \
+  X(data_activity, "", "the same of the training data, where the model knows it")                  \
+  X(mean_image_error, "", "root mean square over pixels of mean image minus that of the data")     \
+  X(mean_image_noise, "", "what independent draws of the data's mean image would have of it")      \
   X(seconds, "s", "time since this unit's last start")
 
 #define SMR_SAMPLE_ENUM(name, unit, meaning) SMR_SAMPLE_OUT_##name,
@@ -62,6 +62,8 @@ smr_sample_plan smr_sample_make_plan(const smr_sample_job *job);
 int64_t smr_sample_get_scan(const smr_sample_plan *plan, int64_t index);
 /* Which of them this scan is, -1 for none. */
 int64_t smr_sample_find_scan(const smr_sample_plan *plan, int64_t scan);
+smr_status smr_sample_report(const void *config, const smr_schema *outputs, const double *record,
+                             smr_text *out) SMR_NODISCARD;
 smr_status smr_sample_run(const smr_unit *unit) SMR_NODISCARD;
 
 #endif

@@ -122,12 +122,17 @@ static const char *const output_names[] = {SMR_SAMPLE_OUTPUTS(NAME) "observable"
 
 static const char *const unit_files[] = {"ladder.h5", "samples.h5", NULL};
 
+static const smr_output_labels labels[] = {{"observable", smr_ladder_observables}, {NULL, NULL}};
+static const smr_flags flags[] = {{"is_trusted", "no yes"}, {NULL, NULL}};
+
 const smr_experiment smr_experiment_sample = {
     .name = "sample",
     .title = "Samples of an RBM",
     .summary = "Draws from a trained RBM by parallel tempering, and says whether to trust them.",
     .table = &key_table,
     .output_names = output_names,
+    .labels = labels,
+    .flags = flags,
     .is_rank_free = true,
     .has_checkpoints = true,
     .unit_files = unit_files,
@@ -140,4 +145,5 @@ const smr_experiment smr_experiment_sample = {
     .list_inputs = list_inputs,
     .run_unit = smr_sample_run,
     .summarize = smr_sample_summarize,
+    .report = smr_sample_report,
 };
