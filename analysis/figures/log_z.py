@@ -169,7 +169,7 @@ def draw_scores(cube: Cube) -> Figure:
     axes.set_ylabel("z (standard errors)")
     axes.grid(axis="x", visible=False)
     count = max(z.size for z in scores.values())
-    parts = [f"{count} unit{'s' if count != 1 else ''}", *cube.describe(), "band: 3"]
+    parts = [f"{count} unit{'s' if count != 1 else ''}", *cube.describe(), "band: 3 of them"]
     style.set_caption(axes, parts, 2.8)
     return figure
 

@@ -74,8 +74,8 @@ def draw(cube: Cube) -> Figure:
     mean = float(abs(cube.data["exp_tau_mean"] - 1).max())
     texts = [*cube.describe(), *fixed]
     style.set_caption(axes[0], texts, 2.0)
-    style.set_caption(axes[1], [f"all units: |ln Z' - ln Z| < {_bound(same)}"], 2.0)
-    style.set_caption(axes[4], [f"all units: |mean of e^tau - 1| < {_bound(mean)}"], 2.0)
+    style.set_caption(axes[1], [f"all units: |ln Z' - ln Z| < {_bound(same)}"], 3.0)
+    style.set_caption(axes[4], [f"all units: |mean of e^tau - 1| < {_bound(mean)}"], 3.0)
     style.put_legend(figure, handles)
     return figure
 

@@ -1,8 +1,9 @@
 """Partition functions: every estimator against exact values, the same bits on any ranks, models from files, bad input."""
 import math
+import time
 from pathlib import Path
 
-from support import check, finish, folder, run, same, table
+from support import check, finish, folder, kill_all, run, same, start, table
 
 ISING = """
 name: ising
@@ -129,6 +130,31 @@ def test_data(where: Path) -> None:
     check(not column(results, "log_likelihood_test"), "a likelihood of no rows")
 
 
+def newest(out: Path) -> str:
+    return max((p.name for p in out.glob("units/*/checkpoints/step-*.h5")), default="")
+
+
+def test_kills(where: Path) -> None:
+    """Killed while tempering and while annealing, on other numbers of ranks each time: the same bits in the end."""
+    job, out = where / "killed.yaml", where / "killed"
+    job.write_text("name: killed\nexperiment: partition\nseed: 3\npartition: {side: 6, annealing_runs: 64, annealing_steps: 4000, chains: 16, "
+                   "scans: 400, rounds: 6}\n")
+    done = run(["run", job, "-o", where / "whole", "-q"], 2)
+    check(done.returncode == 0, f"not killed: {done.returncode} {done.stderr}")
+    for ranks in (1, 3, 2):
+        process, seen = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=0.05"], ranks), newest(out)
+        for _ in range(600):
+            if newest(out) > seen or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        time.sleep(0.2)
+        kill_all(process)
+    check(newest(out) != "", "no checkpoint was written")
+    done = run(["run", job, "-o", out, "-q"], 2)
+    check(done.returncode == 0, f"after three kills: {done.returncode} {done.stderr}")
+    same(where / "whole" / "results.h5", out / "results.h5", "killed three times")
+
+
 BAD = {
     "wrong-pixels": ("partition: {side: 4}\ndata: {source: bars-and-stripes, side: 3}\n", [":4:", "9 pixels", "16 visible units", "^"]),
     "falling-ladder": ("partition: {betas: '0 0.5 0.25 1'}\n", [":3:", "partition.betas", "isn't above", "0.25", "^"]),
@@ -182,5 +208,6 @@ with folder() as name:
     test_model(Path(name))
     test_data(Path(name))
     test_calibration(Path(name))
+    test_kills(Path(name))
     test_bad(Path(name))
 finish()

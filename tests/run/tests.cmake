@@ -18,7 +18,7 @@ if(NOT EXISTS ${analysis_python})
 endif()
 simmer_add_ctest(analysis.figures LABELS run TIMEOUT 300
   COMMAND ${analysis_python} ${SIMMER_TEST_DIR}/test_analysis.py)
-foreach(name rbm convert sample)
+foreach(name rbm convert sample partition)
   simmer_add_ctest(analysis.${name} LABELS run TIMEOUT 300
     COMMAND ${analysis_python} ${SIMMER_TEST_DIR}/test_analysis_${name}.py)
 endforeach()
