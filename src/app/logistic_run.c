@@ -330,7 +330,7 @@ static smr_status prepare(unit_work *work, const smr_dataset *dataset) {
   const smr_common_config *common = work->unit->common;
   smr_data_config data = job->data;
   double rest = 0;
-  data.test_instances = smr_table_count_test(&job->data);
+  data.test_instances = smr_table_count_test(&job->data, job->instances);
   data.seed = (uint64_t)common->seed;
   SMR_TRY(smr_sample_create(dataset, &data, common->replicate, job->instances, work->n_max,
                             &work->sample));

@@ -39,7 +39,7 @@ void smr_logistic_plan(const void *config, const void *survey, int n_ranks, smr_
   const int64_t c = smr_logistic_padded_lambdas(job);
   const bool is_teacher = job->data.source == SMR_SOURCE_TEACHER;
   /* How many rows a file leaves to test on isn't known here; a few thousand is the usual size. */
-  int64_t n_test = smr_table_count_test(&job->data);
+  int64_t n_test = smr_table_count_test(&job->data, job->instances);
   n_test = n_test < 0 ? 4000 : n_test;
   const int64_t columns = smr_int_max(n_max, job->data.teacher_features);
   *cost = (smr_unit_cost){0};

@@ -3,6 +3,7 @@
 
 #include "ridge.h"
 
+static const char *const tiers[] = {"none", "spectrum", "rows", "all", NULL};
 static const char *const methods[] = {"auto", "bidiagonal", "gesvd", "gram", NULL};
 
 #define AT(field) offsetof(smr_ridge_config, field)
@@ -21,12 +22,24 @@ static const smr_key keys[] = {
     {"ridge.standardize", SMR_KEY_BOOL, 0, AT(standardize), 0, 0, "", "false", NULL,
      "Divide every column by its standard deviation over the training rows before it is "
      "penalised."},
+    {"ridge.choosers", SMR_KEY_CHOICE, SMR_KEY_NO_SWEEP, AT(choosers), 0, 0, "", "none", tiers,
+     "Ways to choose lambda, and the rank of truncated SVD, on every unit: none; spectrum (GCV, "
+     "L-curve, quasi-optimality, discrepancy, Picard: next to no cost); rows (also leave-one-out "
+     "and "
+     "NCP: one more pass over the rows); all (also k-fold cross-validation, two kinds of folds)."},
+    {"ridge.folds", SMR_KEY_INT, 0, AT(folds), 2, 1e6, "", "10", NULL,
+     "k of k-fold cross-validation (ridge.choosers all)."},
+    {"ridge.noise_level", SMR_KEY_REAL, SMR_KEY_OR_AUTO, AT(noise_level), 0, INFINITY, "", "auto",
+     NULL,
+     "Standard deviation of the noise for the discrepancy principle and Picard; auto is the "
+     "teacher's, and an estimate for files."},
 };
 
 const smr_key_table smr_ridge_keys = {keys, sizeof keys / sizeof keys[0], sizeof(smr_ridge_config)};
 
 #define NAME(name, unit, dimensions, meaning) #name,
-static const char *const output_names[] = {SMR_RIDGE_OUTPUTS(NAME) NULL};
+static const char *const output_names[] = {SMR_RIDGE_OUTPUTS(NAME) SMR_RIDGE_SPECTRUM_OUTPUTS(NAME)
+                                               NULL};
 #undef NAME
 
 const smr_experiment smr_experiment_ridge = {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ridge.h"
+#include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "simmer/regress/theory.h"
 #include "summary.h"
@@ -16,9 +17,19 @@ static const int summarised[] = {
     SMR_RIDGE_estimation_error, SMR_RIDGE_bias2,         SMR_RIDGE_variance};
 enum { N_SUMMARISED = sizeof summarised / sizeof summarised[0] };
 
-/* Summaries that are no plain statistic, after those. */
+/* Summaries that are no plain statistic, after those; then the statistics of what choosers put out,
+ * a
+ * mean of decades exists even where that of regrets does not. */
 enum { Z_EXACT, Z_ASYMPTOTIC, TAIL_INDEX, N_FINISHED, N_SPECIAL };
-enum { N_SUMMARIES = N_SUMMARISED * SMR_SUMMARY_STATISTICS + N_SPECIAL };
+enum { N_PLAIN_SUMMARIES = N_SUMMARISED * SMR_SUMMARY_STATISTICS + N_SPECIAL };
+#define JUDGED(name, text, ...) SMR_RIDGE_decades_##name, SMR_RIDGE_regret_##name,
+#define JUDGED_RANK(name, text, ...) SMR_RIDGE_tsvd_regret_##name,
+static const int judged[] = {SMR_RIDGE_SPECTRUM_CHOOSERS(JUDGED, ) SMR_RIDGE_SPECTRUM_CHOOSERS(
+    JUDGED_RANK, ) SMR_RIDGE_ROWS_CHOOSERS(JUDGED, ) SMR_RIDGE_FOLDS_CHOOSERS(JUDGED, )};
+#undef JUDGED
+#undef JUDGED_RANK
+enum { N_JUDGED = sizeof judged / sizeof judged[0] };
+enum { N_SUMMARIES = N_PLAIN_SUMMARIES + N_JUDGED * SMR_SUMMARY_STATISTICS };
 
 static const smr_output specials[N_SPECIAL] = {
     {"estimation_error_z",
@@ -126,9 +137,20 @@ static void fill_outputs(const inner_dimensions *inner, smr_output *outputs) {
 #define SET_OUTPUT(name_, unit_, kind_, meaning_)                                    \
   outputs[SMR_RIDGE_##name_] = (smr_output){#name_, unit_, meaning_, 0, {0}, false}; \
   set_dimensions(&outputs[SMR_RIDGE_##name_], kind_, inner);
-  SMR_RIDGE_OUTPUTS(SET_OUTPUT)
+  SMR_RIDGE_ALL_OUTPUTS(SET_OUTPUT)
 #undef SET_OUTPUT
   outputs[SMR_RIDGE_seconds].is_measured_time = true;
+}
+
+/* How many of the judged outputs a tier has. */
+static int64_t count_judged(int tier) {
+  return 2 * (int64_t)smr_ridge_count_choosers(tier) + smr_ridge_count_rank_choosers(tier);
+}
+
+static bool is_decades(int output) {
+#define IS_DECADES(name, text, ...) output == SMR_RIDGE_decades_##name ||
+  return SMR_RIDGE_CHOOSERS(IS_DECADES, ) false;
+#undef IS_DECADES
 }
 
 static void fill_summaries(const inner_dimensions *inner, const smr_output *outputs,
@@ -144,6 +166,20 @@ static void fill_summaries(const inner_dimensions *inner, const smr_output *outp
     block->outputs[at] = specials[i];
     set_dimensions(&block->outputs[at], i == N_FINISHED ? U : i == TAIL_INDEX ? F : L, inner);
   }
+  for (int64_t i = 0; i < N_JUDGED; ++i) {
+    for (int j = 0; j < SMR_SUMMARY_STATISTICS; ++j, ++at) {
+      smr_summary_describe(&outputs[judged[i]], j, block->names[at], block->meanings[at],
+                           &block->outputs[at]);
+    }
+  }
+}
+
+/* The tier of choosers, the same in all cells. */
+static int get_tier(const smr_job *job) {
+  smr_common_config common;
+  smr_ridge_config config;
+  smr_job_configure(job, 0, &common, &config);
+  return config.choosers;
 }
 
 smr_status smr_ridge_describe(const smr_job *job, smr_schema *outputs, smr_schema *summaries) {
@@ -159,22 +195,53 @@ smr_status smr_ridge_describe(const smr_job *job, smr_schema *outputs, smr_schem
   memcpy(second->dimensions, first->dimensions, sizeof first->dimensions);
   fill_outputs(&inner, first->outputs);
   fill_summaries(&inner, first->outputs, second);
-  *outputs = (smr_schema){inner.count, first->dimensions, SMR_RIDGE_N_OUTPUTS, first->outputs};
-  *summaries = (smr_schema){inner.count, second->dimensions, N_SUMMARIES, second->outputs};
+  const int tier = get_tier(job);
+  *outputs =
+      (smr_schema){inner.count, first->dimensions, smr_ridge_count_outputs(tier), first->outputs};
+  *summaries = (smr_schema){inner.count, second->dimensions,
+                            N_PLAIN_SUMMARIES + count_judged(tier) * SMR_SUMMARY_STATISTICS,
+                            second->outputs};
   return SMR_OK;
+}
+
+/* Tail index that small singular values of random rows give the ridgeless error; infinite where X
+ * is fixed. */
+static double find_design_index(const smr_ridge_config *config, int64_t features) {
+  const smr_design_config *design = &config->data.design;
+  if (config->data.source != SMR_SOURCE_TEACHER || design->kind == SMR_DESIGN_SMOOTH) {
+    return INFINITY;
+  }
+  if (design->kind == SMR_DESIGN_DUPLICATED && design->jitter == 0) {
+    features = smr_int_ceil_divide(features, design->copies);
+  }
+  return smr_theory_tail_index(config->instances - config->intercept, features);
+}
+
+/* Tail index of squared noise; infinite for Gaussian noise. */
+static double find_noise_index(const smr_ridge_config *config) {
+  const bool is_student = !smr_table_is_file(&config->data) &&
+                          config->data.noise_law.kind == SMR_NOISE_STUDENT_T &&
+                          config->data.noise > 0;
+  return is_student ? config->data.noise_law.nu / 2 : (double)INFINITY;
 }
 
 static smr_summary_moments find_moments(const smr_ridge_config *config, int output,
                                         int64_t features, double lambda) {
+  bool is_norm = output == SMR_RIDGE_solution_norm || output == SMR_RIDGE_residual_norm;
+  bool is_noisy = is_norm || output == SMR_RIDGE_train_mse || output == SMR_RIDGE_test_mse ||
+                  output == SMR_RIDGE_estimation_error;
   bool is_tailed = output == SMR_RIDGE_test_mse || output == SMR_RIDGE_estimation_error ||
                    output == SMR_RIDGE_variance || output == SMR_RIDGE_solution_norm;
   bool is_noiseless = config->data.noise == 0 && config->data.teacher_features < 0;
-  if (config->data.source != SMR_SOURCE_TEACHER || lambda > 0 || !is_tailed || is_noiseless) {
-    return (smr_summary_moments){true, true};
+  double index = INFINITY;
+  if (lambda == 0 && is_tailed && !is_noiseless) {
+    index = find_design_index(config, features);
   }
-  /* The norm of the solution is a square root: its tail index is twice that of the error. */
-  double factor = output == SMR_RIDGE_solution_norm ? 2 : 1;
-  double index = factor * smr_theory_tail_index(config->instances - config->intercept, features);
+  if (is_noisy) {
+    index = fmin(index, find_noise_index(config));
+  }
+  /* A norm is a square root: its tail index is twice that of the square. */
+  index *= is_norm ? 2 : 1;
   return (smr_summary_moments){index > 1, index > 2};
 }
 
@@ -231,6 +298,31 @@ static void summarize_cell(const smr_ridge_config *config, const smr_schema *out
   out[smr_schema_get_offset(summaries, special + Z_ASYMPTOTIC) + cell] = z[1];
 }
 
+/* What the choosers of one N_f put out. Only lambda = 0 can leave a regret without a mean. */
+static void summarize_choosers(const smr_ridge_config *config, const smr_schema *outputs,
+                               const smr_schema *summaries, int64_t n, const double *const *records,
+                               int64_t f, double *values, double *out) {
+  double least = INFINITY;
+  for (int64_t l = 0; l < config->lambda.n; ++l) {
+    least = fmin(least, config->lambda.values[l]);
+  }
+  const smr_summary_moments exists =
+      find_moments(config, SMR_RIDGE_estimation_error, config->features.values[f], least);
+  const int64_t count = count_judged(config->choosers);
+  for (int64_t i = 0; i < count; ++i) {
+    double statistics[SMR_SUMMARY_STATISTICS] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    int64_t at = smr_schema_get_offset(outputs, judged[i]) + f;
+    int64_t found = smr_summary_gather(n, records, at, values);
+    smr_summary_compute(found, values,
+                        is_decades(judged[i]) ? (smr_summary_moments){true, true} : exists,
+                        statistics);
+    for (int j = 0; j < SMR_SUMMARY_STATISTICS; ++j) {
+      int64_t summary = N_PLAIN_SUMMARIES + i * SMR_SUMMARY_STATISTICS + j;
+      out[smr_schema_get_offset(summaries, summary) + f] = statistics[j];
+    }
+  }
+}
+
 smr_status smr_ridge_summarize(const void *config, const smr_schema *outputs,
                                const smr_schema *summaries, int64_t n, const double *const *records,
                                double *out) {
@@ -241,12 +333,15 @@ smr_status smr_ridge_summarize(const void *config, const smr_schema *outputs,
   for (int64_t cell = 0; cell < n_cells; ++cell) {
     summarize_cell(ridge, outputs, summaries, n, records, cell, values, out);
   }
+  for (int64_t f = 0; f < ridge->features.n; ++f) {
+    summarize_choosers(ridge, outputs, summaries, n, records, f, values, out);
+  }
   int64_t special = N_SUMMARISED * SMR_SUMMARY_STATISTICS;
-  if (ridge->data.source == SMR_SOURCE_TEACHER) {
-    for (int64_t f = 0; f < ridge->features.n; ++f) {
-      out[smr_schema_get_offset(summaries, special + TAIL_INDEX) + f] =
-          smr_theory_tail_index(ridge->instances - ridge->intercept, ridge->features.values[f]);
-    }
+  for (int64_t f = 0; f < ridge->features.n; ++f) {
+    double index =
+        fmin(find_design_index(ridge, ridge->features.values[f]), find_noise_index(ridge));
+    out[smr_schema_get_offset(summaries, special + TAIL_INDEX) + f] =
+        isfinite(index) ? index : (double)NAN;
   }
   out[smr_schema_get_offset(summaries, special + N_FINISHED)] = (double)n;
   smr_memory_free(values);

@@ -1,58 +1,19 @@
 /* One unit of the ridge experiment: one QR of the training rows, an SVD per N_f, the path, one pass
  * over the test rows.
  *
- * Letters: P = largest N_f, F = number of N_f values, L = number of lambdas, C = L padded to whole
- * column blocks, p = one N_f, q = rows of the triangle, m = min(q, p) = number of singular values.
+ * Letters: see ridge_work.h.
  *
  * Coefficients of all cells, `weights` [F][P x C], are kept for the pass over the test rows. With
  * several ranks in a group everything but the record is replicated. */
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
-#include "ridge.h"
+#include "ridge_work.h"
 #include "simmer/base/clock.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
-#include "simmer/comm/reduce.h"
 #include "simmer/linalg/kernel.h"
-#include "simmer/regress/ridge.h"
 #include "simmer/regress/theory.h"
-
-/* Columns of a block of test rows lie TEST_LD apart: a power of two would make all of them compete
- * for the same lines of the cache. */
-enum { TEST_BLOCK = 512, TEST_LD = TEST_BLOCK + 8 };
-
-/* What a unit's steps share. */
-typedef struct {
-  const smr_unit *unit;
-  const smr_ridge_config *config;
-  smr_sample *sample;
-  smr_qr *qr;
-  int64_t n_max, n_lambda, n_padded; /* P, L, C */
-  double
-      *weights; /* [F][P x C] column-major, in raw coordinates; truth taken off if it is not in y */
-  double *offsets; /* [F][C] intercepts that go with them */
-} unit_work;
-
-/* One N_f. */
-typedef struct {
-  int64_t p, m, index;
-  double *a;      /* [m x p] triangle, columns scaled */
-  double *target; /* [m] */
-  double *scale;  /* [p] standard deviations, 1 without standardization */
-  double *truth;  /* [p] w* in raw coordinates */
-  bool has_truth;
-  double rest; /* norm of the true coefficients that are not fitted */
-  smr_svd *svd;
-  smr_spectrum spectrum;
-  double *beta;       /* [m] */
-  double *truth_mode; /* [m] V'(D w*), D = diag(scale) */
-  double truth_null2;
-  double *coefficients;    /* [m x C] */
-  double *bias;            /* [p x C] expected estimate minus truth, raw coordinates */
-  double *variance_weight; /* [m] sum_j V_ji^2 / D_j^2, for standardized columns */
-} cell_work;
 
 int64_t smr_ridge_max_features(const smr_ridge_config *config) {
   return smr_table_max_features(&config->features);
@@ -65,11 +26,11 @@ int64_t smr_ridge_padded_lambdas(const smr_ridge_config *config) {
 static smr_status read_train(void *self, int thread, int64_t first, int64_t count, double *x,
                              int64_t ld, double *y) {
   (void)thread;
-  const unit_work *work = self;
+  const smr_ridge_work *work = self;
   return smr_sample_read(work->sample, false, first, count, work->n_max, x, ld, y);
 }
 
-static void clear_cell(cell_work *cell) {
+static void clear_cell(smr_ridge_cell *cell) {
   smr_memory_free(cell->a);
   smr_memory_free(cell->target);
   smr_memory_free(cell->scale);
@@ -80,9 +41,10 @@ static void clear_cell(cell_work *cell) {
   smr_memory_free(cell->coefficients);
   smr_memory_free(cell->bias);
   smr_memory_free(cell->variance_weight);
+  smr_memory_free(cell->colour);
 }
 
-static smr_status allocate_cell(const unit_work *work, cell_work *cell) {
+static smr_status allocate_cell(const smr_ridge_work *work, smr_ridge_cell *cell) {
   const int64_t p = cell->p, m = cell->m, c = work->n_padded;
   SMR_TRY(smr_memory_alloc(m * p, sizeof(double), "triangle of one N_f", &cell->a));
   SMR_TRY(smr_memory_alloc(m, sizeof(double), "target", &cell->target));
@@ -92,12 +54,13 @@ static smr_status allocate_cell(const unit_work *work, cell_work *cell) {
   SMR_TRY(smr_memory_alloc(m, sizeof(double), "truth modes", &cell->truth_mode));
   SMR_TRY(smr_memory_alloc(m * c, sizeof(double), "coefficients", &cell->coefficients));
   SMR_TRY(smr_memory_alloc(p * c, sizeof(double), "bias", &cell->bias));
+  SMR_TRY(smr_memory_alloc(m, sizeof(double), "noise of modes", &cell->colour));
   return smr_memory_alloc(m, sizeof(double), "variance weights", &cell->variance_weight);
 }
 
 /* Standard deviations of the columns from the triangle: ||R(:,j)|| / sqrt(n). A column that is
  * constant but for rounding keeps the scale 1 and is set to zero. */
-static void standardize(const unit_work *work, const smr_qr_view *qr, cell_work *cell) {
+static void standardize(const smr_ridge_work *work, const smr_qr_view *qr, smr_ridge_cell *cell) {
   const double root_n = sqrt((double)qr->n_rows);
   for (int64_t j = 0; j < cell->p; ++j) {
     double *column = cell->a + j * cell->m;
@@ -121,13 +84,14 @@ static void standardize(const unit_work *work, const smr_qr_view *qr, cell_work 
 
 /* Copies the leading p columns of the triangle, and the target: where the sample's y lacks the
  * signal, R w* is added. */
-static void load_cell(const unit_work *work, cell_work *cell) {
+static void load_cell(const smr_ridge_work *work, smr_ridge_cell *cell) {
   smr_qr_view qr = smr_qr_get(work->qr);
   for (int64_t j = 0; j < cell->p; ++j) {
     memcpy(cell->a + j * cell->m, qr.r + j * qr.n_used, (size_t)cell->m * sizeof(double));
   }
   memcpy(cell->target, qr.z, (size_t)cell->m * sizeof(double));
   cell->has_truth = smr_sample_get_truth(work->sample, cell->p, cell->truth, &cell->rest);
+  cell->noise = smr_sample_get_noise(work->sample);
   if (smr_sample_is_noise_only(work->sample)) {
     for (int64_t j = 0; j < cell->p; ++j) {
       for (int64_t i = 0; i < cell->m; ++i) {
@@ -139,7 +103,7 @@ static void load_cell(const unit_work *work, cell_work *cell) {
 }
 
 /* V'(D w*), and the squared norm of what of D w* is outside the row space. */
-static smr_status project_truth(cell_work *cell) {
+static smr_status project_truth(smr_ridge_cell *cell) {
   double *scaled = NULL;
   SMR_TRY(smr_memory_alloc(cell->p, sizeof *scaled, "scaled truth", &scaled));
   double total = 0, seen = 0;
@@ -158,7 +122,7 @@ static smr_status project_truth(cell_work *cell) {
 }
 
 /* sum_j V_ji^2 / D_j^2 for every mode i. */
-static smr_status weigh_variance(cell_work *cell) {
+static smr_status weigh_variance(smr_ridge_cell *cell) {
   double *v = NULL, *unit = NULL;
   smr_status status = SMR_OK;
   SMR_TRY_DONE(smr_memory_alloc(cell->p * SMR_COLUMN_BLOCK, sizeof(double), "modes", &v));
@@ -186,7 +150,7 @@ done:
 }
 
 /* One row and an intercept leave nothing to factor: the estimate is 0 for every lambda. */
-static void factor_nothing(const unit_work *work, cell_work *cell) {
+static void factor_nothing(const smr_ridge_work *work, smr_ridge_cell *cell) {
   smr_qr_view qr = smr_qr_get(work->qr);
   cell->spectrum = (smr_spectrum){.n = qr.n_rows,
                                   .p = cell->p,
@@ -199,7 +163,7 @@ static void factor_nothing(const unit_work *work, cell_work *cell) {
   }
 }
 
-static smr_status factor_cell(const unit_work *work, cell_work *cell) {
+static smr_status factor_cell(const smr_ridge_work *work, smr_ridge_cell *cell) {
   smr_svd_method method = (smr_svd_method)work->config->method;
   if (cell->m == 0) {
     factor_nothing(work, cell);
@@ -231,25 +195,29 @@ static smr_status factor_cell(const unit_work *work, cell_work *cell) {
     SMR_TRY(project_truth(cell));
     if (work->config->standardize) {
       SMR_TRY(weigh_variance(cell));
+    } else if (!cell->noise.is_white) {
+      smr_colour_request request = {work->sample, cell->svd, qr.n_rows, cell->p, qr.mean};
+      SMR_TRY(smr_ridge_colour(work->unit->group, &request, cell->colour));
     }
   }
   return SMR_OK;
 }
 
 /* Coefficients of all lambdas in raw coordinates into the unit's weights, with their intercepts. */
-static smr_status solve_cell(const unit_work *work, cell_work *cell) {
+static smr_status solve_cell(const smr_ridge_work *work, smr_ridge_cell *cell) {
   const int64_t p = cell->p, ldw = work->n_max;
   for (int64_t l = 0; l < work->n_lambda; ++l) {
     smr_ridge_coefficients(&cell->spectrum, work->config->lambda.values[l],
                            cell->coefficients + l * cell->m);
   }
+  smr_ridge_add_columns(work, cell);
   if (cell->m > 0) {
     SMR_TRY(smr_svd_expand_right(cell->svd, work->n_padded, cell->coefficients, cell->bias));
   }
   smr_qr_view qr = smr_qr_get(work->qr);
   bool is_noise_only = smr_sample_is_noise_only(work->sample);
   double *weights = work->weights + cell->index * ldw * work->n_padded;
-  for (int64_t l = 0; l < work->n_lambda; ++l) {
+  for (int64_t l = 0; l < work->n_columns; ++l) {
     double offset = qr.mean_y;
     for (int64_t j = 0; j < p; ++j) {
       double w = cell->bias[l * p + j] / cell->scale[j];
@@ -262,9 +230,9 @@ static smr_status solve_cell(const unit_work *work, cell_work *cell) {
   return SMR_OK;
 }
 
-/* ||what - w*||^2 over the fitted features. */
-static double estimation_error(const unit_work *work, const cell_work *cell, int64_t l) {
-  const double *w = work->weights + (cell->index * work->n_padded + l) * work->n_max;
+double smr_ridge_measure_error(const smr_ridge_work *work, const smr_ridge_cell *cell,
+                               int64_t column) {
+  const double *w = work->weights + (cell->index * work->n_padded + column) * work->n_max;
   bool is_difference = smr_sample_is_noise_only(work->sample);
   double sum = 0;
   for (int64_t j = 0; j < cell->p; ++j) {
@@ -276,7 +244,7 @@ static double estimation_error(const unit_work *work, const cell_work *cell, int
 
 /* With standardized columns, bias and variance of the raw coefficients: bias = D^-1 V f V' D w* -
  * w*. */
-static smr_status bias_standardized(const unit_work *work, cell_work *cell) {
+static smr_status bias_standardized(const smr_ridge_work *work, smr_ridge_cell *cell) {
   double *f = NULL;
   SMR_TRY(smr_memory_alloc(cell->m, sizeof *f, "filter factors", &f));
   for (int64_t l = 0; l < work->n_lambda; ++l) {
@@ -286,12 +254,11 @@ static smr_status bias_standardized(const unit_work *work, cell_work *cell) {
     }
   }
   smr_memory_free(f);
-  return cell->m > 0
-             ? smr_svd_expand_right(cell->svd, work->n_padded, cell->coefficients, cell->bias)
-             : SMR_OK;
+  const int64_t c = smr_ridge_padded_lambdas(work->config);
+  return cell->m > 0 ? smr_svd_expand_right(cell->svd, c, cell->coefficients, cell->bias) : SMR_OK;
 }
 
-static void moments_standardized(const unit_work *work, const cell_work *cell, int64_t l,
+static void moments_standardized(const smr_ridge_work *work, const smr_ridge_cell *cell, int64_t l,
                                  double sigma, double *bias2, double *variance) {
   const double lambda = work->config->lambda.values[l];
   *bias2 = 0;
@@ -308,44 +275,69 @@ static void moments_standardized(const unit_work *work, const cell_work *cell, i
   }
 }
 
-static void put(const unit_work *work, int output, int64_t at, double value) {
+void smr_ridge_put(const smr_ridge_work *work, int output, int64_t at, double value) {
   double *values = smr_services_get(work->unit->services, output);
   if (values != NULL) {
     values[at] = value;
   }
 }
 
-/* Signal and noise as the fitted features see them: what isn't fitted acts as noise (Gaussian
- * design). */
-static void effective_signal(const unit_work *work, const cell_work *cell, double *r,
+/* Signal and noise as the fitted features see them: of a Gaussian design, what isn't fitted acts as
+ * noise. */
+static void effective_signal(const smr_ridge_work *work, const smr_ridge_cell *cell, double *r,
                              double *sigma) {
   double squares = 0;
   for (int64_t j = 0; j < cell->p; ++j) {
     squares += cell->truth[j] * cell->truth[j];
   }
   *r = sqrt(squares);
-  *sigma = hypot(work->config->data.noise, cell->rest);
+  *sigma = smr_sample_is_isotropic(work->sample) ? hypot(cell->noise.sigma, cell->rest)
+                                                 : cell->noise.sigma;
 }
 
-static void put_theory(const unit_work *work, const cell_work *cell, int64_t l) {
+/* Moments that the formulas for white noise and a known w* don't give: NaN where none is known. */
+static void correct_moments(const smr_ridge_work *work, const smr_ridge_cell *cell, double lambda,
+                            double *bias2, double *variance) {
+  const bool is_isotropic = smr_sample_is_isotropic(work->sample);
+  if (!is_isotropic && cell->rest > 0) {
+    *bias2 = NAN;
+  }
+  if (!cell->noise.has_variance || (!cell->noise.is_white && work->config->standardize)) {
+    *variance = NAN;
+  } else if (!cell->noise.is_white) {
+    const double white = is_isotropic ? cell->rest * cell->rest : 0;
+    double *filter = cell->target; /* reused */
+    smr_ridge_filter(&cell->spectrum, lambda, filter);
+    *variance = 0;
+    for (int64_t i = 0; i < cell->m; ++i) {
+      double gain = filter[i] > 0 ? filter[i] / cell->spectrum.s[i] : 0;
+      *variance += gain * gain * (cell->noise.sigma * cell->noise.sigma * cell->colour[i] + white);
+    }
+  }
+}
+
+static void put_theory(const smr_ridge_work *work, const smr_ridge_cell *cell, int64_t l) {
   const int64_t at = cell->index * work->n_lambda + l;
   const double lambda = work->config->lambda.values[l];
   const int64_t n = cell->spectrum.n - cell->spectrum.has_intercept;
   double r = 0, sigma = 0;
   effective_signal(work, cell, &r, &sigma);
-  if (work->config->standardize || n < 1) {
+  const bool has_theory = smr_sample_is_isotropic(work->sample) && cell->noise.is_white &&
+                          cell->noise.has_variance && !work->config->standardize;
+  if (!has_theory || n < 1) {
     return;
   }
   smr_theory theory = smr_theory_asymptotic(n, cell->p, lambda, r, sigma);
-  put(work, SMR_RIDGE_theory_bias2, at, theory.bias2);
-  put(work, SMR_RIDGE_theory_variance, at, theory.variance);
-  put(work, SMR_RIDGE_theory_risk, at, theory.risk);
+  smr_ridge_put(work, SMR_RIDGE_theory_bias2, at, theory.bias2);
+  smr_ridge_put(work, SMR_RIDGE_theory_variance, at, theory.variance);
+  smr_ridge_put(work, SMR_RIDGE_theory_risk, at, theory.risk);
   if (lambda == 0) {
-    put(work, SMR_RIDGE_theory_risk_exact, at, smr_theory_ridgeless(n, cell->p, r, sigma));
+    smr_ridge_put(work, SMR_RIDGE_theory_risk_exact, at,
+                  smr_theory_ridgeless(n, cell->p, r, sigma));
   }
 }
 
-static smr_status put_truth(const unit_work *work, cell_work *cell) {
+static smr_status put_truth(const smr_ridge_work *work, smr_ridge_cell *cell) {
   double r = 0, sigma = 0;
   effective_signal(work, cell, &r, &sigma);
   if (work->config->standardize) {
@@ -360,22 +352,23 @@ static smr_status put_truth(const unit_work *work, cell_work *cell) {
       smr_ridge_bias_variance(&cell->spectrum, work->config->lambda.values[l], cell->truth_mode,
                               cell->truth_null2, sigma, &bias2, &variance);
     }
-    put(work, SMR_RIDGE_estimation_error, at, estimation_error(work, cell, l));
-    put(work, SMR_RIDGE_bias2, at, bias2);
-    put(work, SMR_RIDGE_variance, at, variance);
+    correct_moments(work, cell, work->config->lambda.values[l], &bias2, &variance);
+    smr_ridge_put(work, SMR_RIDGE_estimation_error, at, smr_ridge_measure_error(work, cell, l));
+    smr_ridge_put(work, SMR_RIDGE_bias2, at, bias2);
+    smr_ridge_put(work, SMR_RIDGE_variance, at, variance);
     put_theory(work, cell, l);
   }
   return SMR_OK;
 }
 
-static void put_path(const unit_work *work, const cell_work *cell) {
+static void put_path(const smr_ridge_work *work, const smr_ridge_cell *cell) {
   for (int64_t l = 0; l < work->n_lambda; ++l) {
     const int64_t at = cell->index * work->n_lambda + l;
     smr_ridge_point point = smr_ridge_evaluate(&cell->spectrum, work->config->lambda.values[l]);
-    put(work, SMR_RIDGE_train_mse, at, point.residual2 / (double)cell->spectrum.n);
-    put(work, SMR_RIDGE_residual_norm, at, sqrt(point.residual2));
-    put(work, SMR_RIDGE_solution_norm, at, sqrt(point.solution2));
-    put(work, SMR_RIDGE_effective_dof, at, point.effective_dof);
+    smr_ridge_put(work, SMR_RIDGE_train_mse, at, point.residual2 / (double)cell->spectrum.n);
+    smr_ridge_put(work, SMR_RIDGE_residual_norm, at, sqrt(point.residual2));
+    smr_ridge_put(work, SMR_RIDGE_solution_norm, at, sqrt(point.solution2));
+    smr_ridge_put(work, SMR_RIDGE_effective_dof, at, point.effective_dof);
   }
   double *values = smr_services_get(work->unit->services, SMR_RIDGE_singular_value);
   if (values == NULL) {
@@ -385,22 +378,25 @@ static void put_path(const unit_work *work, const cell_work *cell) {
   int64_t n_modes =
       smr_schema_get_length(schema, SMR_RIDGE_singular_value) / work->config->features.n;
   for (int64_t i = 0; i < cell->m; ++i) {
-    put(work, SMR_RIDGE_singular_value, cell->index * n_modes + i, cell->spectrum.s[i]);
-    put(work, SMR_RIDGE_picard_coefficient, cell->index * n_modes + i, fabs(cell->beta[i]));
+    smr_ridge_put(work, SMR_RIDGE_singular_value, cell->index * n_modes + i, cell->spectrum.s[i]);
+    smr_ridge_put(work, SMR_RIDGE_picard_coefficient, cell->index * n_modes + i,
+                  fabs(cell->beta[i]));
   }
 }
 
-static smr_status run_cell(const unit_work *work, int64_t index) {
+static smr_status run_cell(const smr_ridge_work *work, int64_t index) {
   smr_qr_view qr = smr_qr_get(work->qr);
-  cell_work cell = {.index = index, .p = work->config->features.values[index]};
+  smr_ridge_cell cell = {.index = index, .p = work->config->features.values[index]};
   cell.m = smr_int_min(qr.n_used, cell.p);
   smr_status status = smr_agree(work->unit->group, allocate_cell(work, &cell));
   SMR_TRY_DONE(status);
   load_cell(work, &cell);
   SMR_TRY_DONE(factor_cell(work, &cell));
+  SMR_TRY_DONE(smr_ridge_choose(work, &cell));
   SMR_TRY_DONE(solve_cell(work, &cell));
   put_path(work, &cell);
   if (cell.has_truth) {
+    smr_ridge_judge_by_truth(work, &cell);
     SMR_TRY_DONE(put_truth(work, &cell));
   }
 done:
@@ -408,142 +404,16 @@ done:
   return status;
 }
 
-/* --- test rows: value of a shard = [F][2][L]: squared errors, right signs --- */
-
-typedef struct {
-  const unit_work *work;
-  bool is_classification;
-  int64_t n_test, n_threads;
-  double **x, **y, **predicted; /* per thread: [B x P], [B], [B x C] */
-} test_work;
-
-/* Sums of one lambda over a block of rows. The order of a vectorized sum is fixed by the build:
- * columns are aligned. */
-static void score_column(int64_t count, const double *y, const double *column, double offset,
-                         double *squares_out, double *right_out) {
-  double squares = 0, right = 0;
-#pragma omp simd reduction(+ : squares, right)
-  for (int64_t i = 0; i < count; ++i) {
-    double predicted = column[i] + offset;
-    double d = predicted - y[i];
-    squares += d * d;
-    right += (predicted > 0) == (y[i] > 0) ? 1.0 : 0.0;
-  }
-  *squares_out = squares;
-  *right_out = right;
-}
-
-static void score(const test_work *test, int64_t count, const double *y, const double *predicted,
-                  const double *offsets, double *value) {
-  const int64_t n_lambda = test->work->n_lambda;
-  for (int64_t l = 0; l < n_lambda; ++l) {
-    score_column(count, y, predicted + l * TEST_LD, offsets[l], &value[l], &value[n_lambda + l]);
-  }
-}
-
-static smr_status test_leaf(void *self, int thread, int64_t shard, void *value) {
-  const test_work *test = self;
-  const unit_work *work = test->work;
-  int64_t first = shard * TEST_BLOCK;
-  int64_t count = smr_int_min(TEST_BLOCK, test->n_test - first);
-  double *x = test->x[thread], *y = test->y[thread];
-  SMR_TRY(smr_sample_read(work->sample, true, first, count, work->n_max, x, TEST_LD, y));
-  double *out = value;
-  for (int64_t f = 0; f < work->config->features.n; ++f) {
-    SMR_TRY(smr_kernel_multiply(count, work->n_padded, work->config->features.values[f], x, TEST_LD,
-                                work->weights + f * work->n_max * work->n_padded, work->n_max,
-                                test->predicted[thread], TEST_LD));
-    score(test, count, y, test->predicted[thread], work->offsets + f * work->n_padded,
-          out + f * 2 * work->n_lambda);
-  }
-  return SMR_OK;
-}
-
-static smr_status test_combine(void *self, int thread, void *left, void *right) {
-  (void)thread;
-  const test_work *test = self;
-  double *a = left;
-  const double *b = right;
-  for (int64_t i = 0; i < test->work->config->features.n * 2 * test->work->n_lambda; ++i) {
-    a[i] += b[i];
-  }
-  return SMR_OK;
-}
-
-static void put_test(const test_work *test, const double *value) {
-  const unit_work *work = test->work;
-  for (int64_t f = 0; f < work->config->features.n; ++f) {
-    const double *sums = value + f * 2 * work->n_lambda;
-    for (int64_t l = 0; l < work->n_lambda; ++l) {
-      int64_t at = f * work->n_lambda + l;
-      put(work, SMR_RIDGE_test_mse, at, sums[l] / (double)test->n_test);
-      if (test->is_classification) {
-        put(work, SMR_RIDGE_test_accuracy, at, sums[work->n_lambda + l] / (double)test->n_test);
-      }
-    }
-  }
-}
-
-static smr_status allocate_test(test_work *test, double **value) {
-  const unit_work *work = test->work;
-  const int64_t n = test->n_threads;
-  SMR_TRY(smr_memory_alloc(n, sizeof(double *), "test workspaces", &test->x));
-  SMR_TRY(smr_memory_alloc(n, sizeof(double *), "test workspaces", &test->y));
-  SMR_TRY(smr_memory_alloc(n, sizeof(double *), "test workspaces", &test->predicted));
-  for (int64_t i = 0; i < n; ++i) {
-    SMR_TRY(smr_memory_alloc(TEST_LD * work->n_max, sizeof(double), "test rows", &test->x[i]));
-    SMR_TRY(smr_memory_alloc(TEST_BLOCK, sizeof(double), "test targets", &test->y[i]));
-    SMR_TRY(smr_memory_alloc(TEST_LD * work->n_padded, sizeof(double), "predictions",
-                             &test->predicted[i]));
-  }
-  return smr_memory_alloc(work->config->features.n * 2 * work->n_lambda, sizeof(double),
-                          "test sums", value);
-}
-
-static void clear_test(test_work *test) {
-  for (int64_t i = 0; i < test->n_threads; ++i) {
-    smr_memory_free(test->x != NULL ? test->x[i] : NULL);
-    smr_memory_free(test->y != NULL ? test->y[i] : NULL);
-    smr_memory_free(test->predicted != NULL ? test->predicted[i] : NULL);
-  }
-  smr_memory_free(test->x);
-  smr_memory_free(test->y);
-  smr_memory_free(test->predicted);
-}
-
-static smr_status run_test(const unit_work *work, bool is_classification) {
-  test_work test = {.work = work,
-                    .is_classification = is_classification,
-                    .n_test = smr_sample_count_test(work->sample),
-                    .n_threads = omp_get_max_threads()};
-  double *value = NULL;
-  smr_status status = SMR_OK;
-  SMR_TRY_DONE(smr_agree(work->unit->group, allocate_test(&test, &value)));
-  smr_reduce_tree tree = {.n_shards = smr_int_ceil_divide(test.n_test, TEST_BLOCK),
-                          .value_bytes = (size_t)(work->config->features.n * 2 * work->n_lambda) *
-                                         sizeof(double),
-                          .self = &test,
-                          .leaf = test_leaf,
-                          .combine = test_combine};
-  SMR_TRY_DONE(smr_reduce_run(work->unit->group, &tree, value));
-  if (test.n_test > 0 && value != NULL) {
-    put_test(&test, value);
-  }
-done:
-  clear_test(&test);
-  smr_memory_free(value);
-  return status;
-}
-
 /* --- the unit --- */
 
-static smr_status prepare(unit_work *work, const smr_dataset *dataset) {
+static smr_status prepare(smr_ridge_work *work, const smr_dataset *dataset) {
   const smr_ridge_config *config = work->config;
   smr_data_config data = config->data;
   data.test_instances = smr_ridge_count_test(config);
   data.seed = (uint64_t)work->unit->common->seed;
   SMR_TRY(smr_sample_create(dataset, &data, work->unit->common->replicate, config->instances,
                             work->n_max, &work->sample));
+  SMR_TRY(smr_ridge_prepare_choosers(work));
   SMR_TRY(smr_memory_alloc(config->features.n * work->n_max * work->n_padded, sizeof(double),
                            "coefficients of all lambdas", &work->weights));
   return smr_memory_alloc(config->features.n * work->n_padded, sizeof(double), "intercepts",
@@ -553,16 +423,16 @@ static smr_status prepare(unit_work *work, const smr_dataset *dataset) {
 smr_status smr_ridge_run(const smr_unit *unit) {
   const double start = smr_clock_monotonic_s();
   const smr_ridge_config *config = unit->config;
-  unit_work work = {.unit = unit,
-                    .config = config,
-                    .n_max = smr_ridge_max_features(config),
-                    .n_lambda = config->lambda.n,
-                    .n_padded = smr_ridge_padded_lambdas(config)};
+  smr_ridge_work work = {.unit = unit,
+                         .config = config,
+                         .n_max = smr_ridge_max_features(config),
+                         .n_lambda = config->lambda.n};
   const smr_dataset *dataset = smr_table_find(unit->state, &config->data);
   smr_status status = smr_agree(unit->group, prepare(&work, dataset));
   SMR_TRY_DONE(status);
   smr_row_source source = {config->instances, work.n_max, &work, read_train};
   SMR_TRY_DONE(smr_qr_create(unit->grid, &source, config->intercept, &work.qr));
+  SMR_TRY_DONE(smr_ridge_open_folds(&work));
   for (int64_t f = 0; f < config->features.n; ++f) {
     if (unit->services->should_stop(unit->services)) {
       status = SMR_STOPPED;
@@ -570,11 +440,14 @@ smr_status smr_ridge_run(const smr_unit *unit) {
     }
     SMR_TRY_DONE(run_cell(&work, f));
   }
-  SMR_TRY_DONE(run_test(&work, smr_dataset_get_shape(dataset).is_classification));
-  put(&work, SMR_RIDGE_seconds, 0, smr_clock_monotonic_s() - start);
+  SMR_TRY_DONE(smr_ridge_run_test(&work, smr_dataset_get_shape(dataset).is_classification));
+  smr_ridge_put(&work, SMR_RIDGE_seconds, 0, smr_clock_monotonic_s() - start);
 done:
   smr_sample_destroy(&work.sample);
   smr_qr_destroy(&work.qr);
+  smr_folds_destroy(&work.folds[0]);
+  smr_folds_destroy(&work.folds[1]);
+  smr_ridge_clear_choosers(&work);
   smr_memory_free(work.weights);
   smr_memory_free(work.offsets);
   return status;

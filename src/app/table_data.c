@@ -7,11 +7,58 @@
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 
-const char *const smr_table_sources[] = {"teacher", "csv", "hdf5", NULL};
+const char *const smr_table_sources[] = {"teacher", "csv", "hdf5", "problem", NULL};
+const char *const smr_table_designs[] = {"gaussian",    "smooth",     "power_law",
+                                         "exponential", "duplicated", NULL};
+const char *const smr_table_truths[] = {"random", "decaying", "smooth", "constant", "single", NULL};
+const char *const smr_table_noise_models[] = {"iid", "ar1", "heteroscedastic", "student_t", NULL};
+const char *const smr_table_problems[] = {"shaw", "phillips", "deriv2", "baart",
+                                          "heat", "foxgood",  NULL};
 
-int64_t smr_table_count_test(const smr_data_config *data) {
-  const bool is_auto = data->test_instances < 0;
-  return is_auto && data->source == SMR_SOURCE_TEACHER ? 1000 : data->test_instances;
+bool smr_table_is_file(const smr_data_config *data) {
+  return data->source == SMR_SOURCE_CSV || data->source == SMR_SOURCE_HDF5;
+}
+
+int64_t smr_table_count_test(const smr_data_config *data, int64_t instances) {
+  const bool has_ordered_rows =
+      data->source == SMR_SOURCE_PROBLEM ||
+      (data->source == SMR_SOURCE_TEACHER && data->design.kind == SMR_DESIGN_SMOOTH);
+  if (data->test_instances >= 0 || smr_table_is_file(data)) {
+    return data->test_instances;
+  }
+  return has_ordered_rows ? instances : 1000;
+}
+
+static bool is_rotated(const smr_data_config *data) {
+  return data->source == SMR_SOURCE_TEACHER && data->design.rotate &&
+         (data->design.kind == SMR_DESIGN_POWER_LAW || data->design.kind == SMR_DESIGN_EXPONENTIAL);
+}
+
+int64_t smr_table_count_columns(const smr_data_config *data, int64_t instances, int64_t columns) {
+  if (data->source == SMR_SOURCE_PROBLEM) {
+    return smr_int_max(columns, instances);
+  }
+  if (data->source != SMR_SOURCE_TEACHER) {
+    return columns;
+  }
+  columns = smr_int_max(columns, data->teacher_features);
+  return is_rotated(data) ? smr_int_max(columns, data->design.columns) : columns;
+}
+
+/* A normal deviate or an exponential costs about as much as 40 operations, an entry of a kernel as
+ * 160. */
+double smr_table_count_row_flops(const smr_data_config *data, int64_t instances, int64_t columns) {
+  const double width = (double)smr_table_count_columns(data, instances, columns);
+  if (smr_table_is_file(data)) {
+    return 4.0 * width;
+  }
+  const double rotation = is_rotated(data) ? 4.0 * width * width : 0.0;
+  return (data->source == SMR_SOURCE_PROBLEM ? 160.0 : 40.0) * width + rotation;
+}
+
+int64_t smr_table_count_bytes(const smr_data_config *data, int64_t columns) {
+  const int64_t width = smr_table_count_columns(data, 0, columns);
+  return is_rotated(data) ? 4 * width * (width + 1) : 0;
 }
 
 int64_t smr_table_max_features(const smr_ints *features) {
@@ -33,7 +80,7 @@ typedef struct {
 /* Two configurations that read the same rows. */
 static bool is_same_source(const smr_data_config *a, const smr_data_config *b) {
   return a->source == b->source &&
-         (a->source == SMR_SOURCE_TEACHER ||
+         (!smr_table_is_file(a) ||
           (strcmp(a->file, b->file) == 0 && strcmp(a->x_name, b->x_name) == 0 &&
            strcmp(a->y_name, b->y_name) == 0 && a->target_column == b->target_column &&
            a->labels_to_signs == b->labels_to_signs));
@@ -126,7 +173,7 @@ smr_status smr_table_list_inputs(void *state, const smr_job *job, smr_text *line
   (void)job;
   for (int64_t i = 0; i < made->n; ++i) {
     const smr_data_config *config = &made->configs[i];
-    if (config->source == SMR_SOURCE_CSV || config->source == SMR_SOURCE_HDF5) {
+    if (smr_table_is_file(config)) {
       SMR_TRY(smr_text_add(lines, "%08" PRIx32 " data %s (%s, %s, column %" PRId64 "%s)\n",
                            smr_dataset_get_shape(made->datasets[i]).crc, config->file,
                            config->x_name, config->y_name, config->target_column,
@@ -146,7 +193,7 @@ const smr_dataset *smr_table_find(void *state, const smr_data_config *config) {
 static void check_source(const smr_job *job, const char *data_folder, const smr_data_config *config,
                          smr_data_shape *shape, smr_text *report, smr_status *verdict) {
   *shape = (smr_data_shape){.n_rows = INT64_MAX, .n_features = INT64_MAX};
-  if (config->source != SMR_SOURCE_TEACHER && config->file[0] == '\0') {
+  if (smr_table_is_file(config) && config->file[0] == '\0') {
     *verdict = smr_job_complain(job, "data.file", report, "data.source %s needs a data.file",
                                 config->source == SMR_SOURCE_CSV ? "csv" : "hdf5");
     return;
@@ -154,12 +201,17 @@ static void check_source(const smr_job *job, const char *data_folder, const smr_
   smr_status status = smr_dataset_inspect(config, data_folder, shape);
   if (status != SMR_OK) {
     *verdict = smr_job_complain(job, "data.file", report, "%s", smr_error_message());
+  } else if (shape->is_constant && shape->n_rows > 1) {
+    *verdict = smr_job_complain(job, "data.file", report,
+                                "the targets of '%s' are the same number in all %" PRId64
+                                " rows: there is nothing to learn from them",
+                                config->file, shape->n_rows);
   }
 }
 
 static void check_classes(const smr_job *job, const smr_data_config *config,
                           const smr_data_shape *shape, smr_text *report, smr_status *verdict) {
-  if (config->source == SMR_SOURCE_TEACHER || shape->n_rows == 0 || shape->is_classification) {
+  if (!smr_table_is_file(config) || shape->n_rows == 0 || shape->is_classification) {
     return;
   }
   *verdict = config->labels_to_signs
@@ -173,13 +225,53 @@ static void check_classes(const smr_job *job, const smr_data_config *config,
 
 /* Mistakes of one cell, each named once. */
 typedef struct {
-  bool rows, features;
+  bool rows, features, columns;
 } found_mistakes;
+
+static void check_problem(const smr_job *job, const smr_table_part *config, found_mistakes *found,
+                          smr_text *report, smr_status *verdict) {
+  const int64_t most = smr_table_max_features(&config->features);
+  const int64_t divisor = smr_problem_get_divisor(config->data.problem);
+  if (!found->features && most > config->instances) {
+    found->features = true;
+    *verdict = smr_job_complain(job, "data.features", report,
+                                "%" PRId64 " features are more than the columns of a problem on "
+                                "%" PRId64 " cells (data.instances)",
+                                most, config->instances);
+  }
+  if (!found->rows && config->instances % divisor != 0) {
+    found->rows = true;
+    *verdict =
+        smr_job_complain(job, "data.instances", report,
+                         "data.problem %s needs a multiple of %" PRId64 " cells, not %" PRId64,
+                         smr_table_problems[config->data.problem], divisor, config->instances);
+  }
+}
+
+/* A rotated design has as many columns as are fitted or carry signal, or more. */
+static void check_rotation(const smr_job *job, const smr_table_part *config, found_mistakes *found,
+                           smr_text *report, smr_status *verdict) {
+  const int64_t columns = config->data.design.columns;
+  const int64_t width =
+      smr_int_max(smr_table_max_features(&config->features), config->data.teacher_features);
+  if (!found->columns && columns >= 0 && columns < width) {
+    found->columns = true;
+    *verdict = smr_job_complain(job, "data.design_columns", report,
+                                "a rotated design of %" PRId64 " columns has no %" PRId64
+                                " of them to fit or for the true coefficients",
+                                columns, width);
+  }
+}
 
 static void check_cell(const smr_job *job, const smr_table_part *config,
                        const smr_data_shape *shape, found_mistakes *found, smr_text *report,
                        smr_status *verdict) {
   const int64_t most = smr_table_max_features(&config->features);
+  if (config->data.source == SMR_SOURCE_PROBLEM) {
+    check_problem(job, config, found, report, verdict);
+  } else if (is_rotated(&config->data)) {
+    check_rotation(job, config, found, report, verdict);
+  }
   if (!found->rows && config->instances > shape->n_rows) {
     found->rows = true;
     *verdict =
@@ -187,8 +279,8 @@ static void check_cell(const smr_job *job, const smr_table_part *config,
                          "%" PRId64 " training rows are more than the %" PRId64 " rows of '%s'",
                          config->instances, shape->n_rows, config->data.file);
   }
-  if (!found->rows && config->data.source != SMR_SOURCE_TEACHER &&
-      config->data.test_instances != 0 && config->instances == shape->n_rows) {
+  if (!found->rows && smr_table_is_file(&config->data) && config->data.test_instances != 0 &&
+      config->instances == shape->n_rows) {
     found->rows = true;
     *verdict = smr_job_complain(job, "data.instances", report,
                                 "all %" PRId64 " rows of '%s' would train and none be left to test "
@@ -219,7 +311,7 @@ smr_status smr_table_check(const smr_table_view *view, const smr_job *job, const
       check_classes(job, &known[i], &shapes[i], report, &verdict);
     }
   }
-  found_mistakes found = {false, false};
+  found_mistakes found = {false, false, false};
   for (int64_t cell = 0; cell < smr_job_count_cells(job); ++cell) {
     const smr_table_part part = configure(view, job, cell, config);
     const smr_data_shape *shape = &shapes[find_source(known, n, &part.data)];

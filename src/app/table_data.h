@@ -6,8 +6,11 @@
 #include "experiment.h"
 #include "simmer/data/dataset.h"
 
-/* Names of the values of data.source; the rows of the keys are in table_data_keys.inc. */
-extern const char *const smr_table_sources[];
+/* Names of the values of data.source, design, truth, noise_model and problem; the rows of the keys
+ * are in table_data_keys.inc. */
+extern const char *const smr_table_sources[],
+    *const smr_table_designs[], *const smr_table_truths[], *const smr_table_noise_models[],
+                                                               *const smr_table_problems[];
 
 /* The part of an experiment's configuration that those keys fill. */
 typedef struct {
@@ -23,8 +26,17 @@ typedef struct {
   bool needs_classes; /* targets of files must take just two values */
 } smr_table_view;
 
-/* Rows to test on: what the job says, 1000 for a teacher, -1 (all that are left out) for files. */
-int64_t smr_table_count_test(const smr_data_config *data);
+/* True when rows come from a csv or hdf5 file. */
+bool smr_table_is_file(const smr_data_config *data);
+/* Rows to test on: what the job says; else 1000 for a teacher, `instances` where rows are ordered
+ * (a smooth design, a problem), -1 (all that are left out) for files. */
+int64_t smr_table_count_test(const smr_data_config *data, int64_t instances);
+/* Columns that are made of a row of which `columns` are read, and the operations that takes, for
+ * `plan`. */
+int64_t smr_table_count_columns(const smr_data_config *data, int64_t instances, int64_t columns);
+double smr_table_count_row_flops(const smr_data_config *data, int64_t instances, int64_t columns);
+/* Bytes of a sample beside its rows. */
+int64_t smr_table_count_bytes(const smr_data_config *data, int64_t columns);
 int64_t smr_table_max_features(const smr_ints *features);
 
 /* A job's files against what it asks for, into report. As smr_experiment.check. */

@@ -10,6 +10,7 @@ static const smr_source_ops *const sources[] = {
     [SMR_SOURCE_TEACHER] = &smr_source_teacher_ops,
     [SMR_SOURCE_CSV] = &smr_source_csv_ops,
     [SMR_SOURCE_HDF5] = &smr_source_hdf5_ops,
+    [SMR_SOURCE_PROBLEM] = &smr_source_problem_ops,
 };
 enum { N_SOURCES = sizeof sources / sizeof sources[0] };
 
@@ -29,7 +30,7 @@ typedef struct {
   int64_t n_rows, n_features;
   int64_t bytes; /* of x and y together */
   int64_t crc;   /* of x and y */
-  int64_t is_classification;
+  int64_t is_classification, is_constant;
 } table_header;
 
 /* One rank's reading of a file; zero-initialised, end_reading frees. */
@@ -63,6 +64,7 @@ static smr_status finish_reading(reading *r, double *data) {
     SMR_FAIL(SMR_ERR_IO, "fault data.read");
   }
   SMR_TRY(r->ops->reader->scan(r->reader, data, y, &labels));
+  header->is_constant = labels.n == 1;
   header->is_classification = r->config->labels_to_signs && labels.n == 2;
   if (data == NULL) {
     return SMR_OK;
@@ -89,7 +91,8 @@ static smr_data_shape get_table_shape(const table_header *header) {
                           .n_features = header->n_features,
                           .file_bytes = header->bytes,
                           .crc = (uint32_t)header->crc,
-                          .is_classification = header->is_classification != 0};
+                          .is_classification = header->is_classification != 0,
+                          .is_constant = header->is_constant != 0};
 }
 
 smr_status smr_dataset_inspect(const smr_data_config *config, const char *data_folder,

@@ -43,6 +43,8 @@ void smr_sample_destroy(smr_sample **sample) {
     smr_memory_free((*sample)->rows);
     smr_memory_free((*sample)->columns);
     smr_memory_free((*sample)->truth);
+    smr_memory_free((*sample)->scales);
+    smr_memory_free((*sample)->rotation);
     smr_memory_free(*sample);
     *sample = NULL;
   }
@@ -76,4 +78,9 @@ int smr_sample_get_truth(const smr_sample *sample, int64_t k, double *w, double 
 
 int smr_sample_is_noise_only(const smr_sample *sample) {
   return sample->config.source == SMR_SOURCE_TEACHER && sample->config.teacher_features < 0;
+}
+
+int smr_sample_is_isotropic(const smr_sample *sample) {
+  return sample->config.source == SMR_SOURCE_TEACHER &&
+         sample->config.design.kind == SMR_DESIGN_GAUSSIAN;
 }

@@ -1,11 +1,13 @@
 /* What a data source is, and what the parts of the data layer share. Private to src/data.
  *
- * A source is either a file that is read into a table (csv, hdf5) or a generator (teacher). Adding
+ * A source is either a file that is read into a table (csv, hdf5) or a generator (teacher,
+ * problem: generator.h). Adding
  * one is one file that defines an smr_source_ops and one line in dataset.c. */
 #ifndef SMR_DATA_SOURCE_H
 #define SMR_DATA_SOURCE_H
 
 #include "simmer/base/file.h"
+#include "simmer/base/random.h"
 #include "simmer/comm/shared.h"
 #include "simmer/data/dataset.h"
 
@@ -52,6 +54,10 @@ typedef struct {
   const smr_table_reader *reader; /* NULL for a generator */
   /* Fills what the source keeps in a sample, and its number of test rows. Local. */
   smr_status (*create_sample)(smr_sample *sample);
+  /* A generator's row: out = its first `width` columns; out and work hold max(width, n_design).
+   * NULL for a file. */
+  void (*make_row)(const smr_sample *sample, bool is_test, int64_t row, int64_t width, double *out,
+                   double *work);
   /* As smr_sample_read, its arguments checked. */
   smr_status (*read)(const smr_sample *sample, bool is_test, int64_t first, int64_t count,
                      int64_t n_features, double *x, int64_t ld, double *y);
@@ -59,7 +65,8 @@ typedef struct {
   void (*get_truth)(const smr_sample *sample, int64_t k, double *w, double *norm_of_rest);
 } smr_source_ops;
 
-extern const smr_source_ops smr_source_teacher_ops, smr_source_csv_ops, smr_source_hdf5_ops;
+extern const smr_source_ops smr_source_teacher_ops, smr_source_problem_ops, smr_source_csv_ops,
+    smr_source_hdf5_ops;
 
 /* The table's half of smr_source_ops (table_sample.c). */
 smr_status smr_table_sample_create(smr_sample *sample) SMR_NODISCARD;
@@ -81,7 +88,14 @@ struct smr_sample {
   int64_t replicate, n_train, n_test, n_features;
   int64_t *rows;    /* files: [n_train + n_test] */
   int64_t *columns; /* [n_features] */
-  double *truth;    /* teacher with teacher_features >= 0: w* */
+  /* Generators. */
+  smr_random_key x_key[2]; /* of training and test rows of X */
+  int64_t n_signal;        /* columns that carry signal, 0 when y is the noise alone */
+  double *truth;           /* [n_signal] w* */
+  double sigma;            /* of the noise */
+  int64_t n_design;        /* columns that the design makes at least */
+  double *scales;          /* [n_design] square roots of a spectrum */
+  double *rotation;        /* reflections, packed (design.c); NULL without */
 };
 
 /* The file's path: absolute as it is, else in data_folder when that is given. SMR_ERR_INPUT says

@@ -29,7 +29,8 @@ typedef struct {
   int64_t p, n_lambda, n_padded;
   bool standardize;
   const double *lambda;
-  double *errors; /* [k][L] sums of squares, those of this rank's folds */
+  const double *signal; /* [p], NULL for none */
+  double *errors;       /* [k][L] sums of squares, those of this rank's folds */
   /* The failure of the lowest fold, since messages belong to threads. */
   int64_t failed;
   smr_status status;
@@ -168,6 +169,25 @@ static double measure(const fold_run *run, const fold_work *work, int64_t l) {
   return sum + (double)held->n_rows * shift * shift;
 }
 
+/* Targets y + X w: R w to those of the training set; the weights then lack w, and so does what they
+ * are held against in the fold. */
+static void add_signal(const fold_run *run, fold_work *work) {
+  const int64_t q = work->train.n_used;
+  for (int64_t j = 0; run->signal != NULL && j < run->p; j++) {
+    for (int64_t i = 0; i < q; i++) {
+      work->z_train[i] += work->r_train[j * q + i] * run->signal[j];
+    }
+  }
+}
+
+static void take_off_signal(const fold_run *run, fold_work *work) {
+  for (int64_t l = 0; run->signal != NULL && l < run->n_lambda; l++) {
+    for (int64_t j = 0; j < run->p; j++) {
+      work->weights[l * run->p + j] -= run->signal[j];
+    }
+  }
+}
+
 static smr_status run_fold(const fold_run *run, int64_t fold) {
   fold_work work = {.svd = NULL};
   smr_status status = allocate_work(run, fold, &work);
@@ -181,7 +201,9 @@ static smr_status run_fold(const fold_run *run, int64_t fold) {
       smr_folds_read(run->folds, fold, true, run->p, work.r_train, work.z_train, &work.train));
   SMR_TRY_DONE(
       smr_folds_read(run->folds, fold, false, run->p, work.r_held, work.z_held, &work.held));
+  add_signal(run, &work);
   SMR_TRY_DONE(solve(run, &work));
+  take_off_signal(run, &work);
   const int64_t h = work.held.n_used;
   SMR_TRY_DONE(smr_kernel_multiply(h, run->n_padded, run->p, work.r_held, smr_int_max(h, 1),
                                    work.weights, run->p, work.fitted, smr_int_max(h, 1)));
@@ -226,16 +248,17 @@ static smr_status gather(const fold_run *run, const smr_context *context, double
   return SMR_OK;
 }
 
-smr_status smr_folds_run(const smr_grid *grid, const smr_folds *folds, int64_t p, bool standardize,
+smr_status smr_folds_run(const smr_grid *grid, const smr_folds *folds, const smr_folds_fit *fit,
                          int64_t n_lambda, const double *lambda, double *cv) {
   const smr_context *context = smr_grid_get_context(grid);
   fold_run run = {.folds = folds,
                   .view = smr_folds_get(folds),
-                  .p = p,
+                  .p = fit->p,
                   .n_lambda = n_lambda,
                   .n_padded = smr_int_ceil_divide(n_lambda, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK,
-                  .standardize = standardize,
-                  .lambda = lambda};
+                  .standardize = fit->standardize,
+                  .lambda = lambda,
+                  .signal = fit->signal};
   smr_status status =
       smr_memory_alloc(run.view.n_folds * n_lambda, sizeof(double), "errors of folds", &run.errors);
   if (status == SMR_OK) {

@@ -149,9 +149,14 @@ typedef struct {
   double residual, error;
 } left_out;
 
+/* What is outside the columns, P_ii and (Py)_i, is rounding up to `cutoff`, and set to 0 where it
+ * would be divided by a small kappa. With lambda above s_q^2 a mode beyond the cutoff is treated as
+ * the kept ones are, and what it has counts. */
 static left_out leave_out(double kappa, double numerator, double denominator, double outer,
-                          double rest) {
-  const double residual = kappa * numerator + rest;
+                          double rest, double cutoff) {
+  const bool is_inside = outer <= cutoff && kappa < 0.5;
+  outer = is_inside ? 0.0 : outer;
+  const double residual = kappa * numerator + (is_inside ? 0.0 : rest);
   const double error =
       outer > 0.0 ? residual / (kappa * denominator + outer) : numerator / denominator;
   return (left_out){residual, error};
@@ -168,10 +173,12 @@ static double sum_column(const loo_run *run, const loo_thread *thread, int64_t l
                          int64_t count) {
   const double *numerator = thread->numerator + l * LD;
   const double *denominator = thread->denominator + l * LD;
+  /* Of a tall X the rows near the cutoff are delicate: here their residuals are wanted only. */
+  const double cutoff = run->basis.is_square ? smr_loo_basis_cutoff(&run->basis) : -1.0;
   double sum = 0.0;
   for (int64_t i = 0; i < count; i++) {
     const left_out row = leave_out(run->kappa[l], numerator[i], denominator[i],
-                                   thread->rows.outer[i], thread->rows.rest[i]);
+                                   thread->rows.outer[i], thread->rows.rest[i], cutoff);
     if (run->residual != NULL) {
       run->residual[l * run->basis.n + first + i] = row.residual;
     }
@@ -304,9 +311,7 @@ static void add_delicate(const loo_run *run, const double *sums, double *loo) {
   const double cutoff = smr_loo_basis_cutoff(&run->basis);
   for (int64_t k = 0; k < run->n_delicate; k++) {
     const double *u = run->delicate_u + k * q;
-    const bool is_inside = sums[k] <= cutoff;
-    const double outer = is_inside ? 0.0 : sums[k];
-    const double rest = is_inside ? 0.0 : sums[run->n_delicate + k];
+    const double outer = sums[k], rest = sums[run->n_delicate + k];
     for (int64_t l = 0; l < run->n_lambda; l++) {
       double numerator = 0.0;
       double denominator = 0.0;
@@ -314,7 +319,7 @@ static void add_delicate(const loo_run *run, const double *sums, double *loo) {
         numerator += u[j] * run->weighted[l * q + j];
         denominator += u[j] * u[j] * run->weight[l * q + j];
       }
-      const double e = leave_out(run->kappa[l], numerator, denominator, outer, rest).error;
+      const double e = leave_out(run->kappa[l], numerator, denominator, outer, rest, cutoff).error;
       loo[l] += e * e;
     }
   }

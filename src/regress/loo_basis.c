@@ -352,14 +352,12 @@ double smr_loo_basis_cutoff(const smr_loo_basis *basis) {
 
 static void load_square(const smr_loo_basis *basis, int64_t first, int64_t count,
                         const smr_loo_rows *rows) {
-  const double cutoff = smr_loo_basis_cutoff(basis);
   for (int64_t j = 0; j < basis->q; j++) {
     memcpy(rows->u + j * rows->ld, basis->u + j * basis->n + first, (size_t)count * sizeof(double));
   }
   for (int64_t i = 0; i < count; i++) {
-    const bool is_inside = basis->outer[first + i] <= cutoff;
-    rows->outer[i] = is_inside ? 0.0 : basis->outer[first + i];
-    rows->rest[i] = is_inside ? 0.0 : basis->rest[first + i];
+    rows->outer[i] = basis->outer[first + i];
+    rows->rest[i] = basis->rest[first + i];
   }
 }
 

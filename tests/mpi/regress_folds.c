@@ -43,7 +43,8 @@ static void run_on(const smr_context *context, matrix *m, setting s, int64_t p, 
   const smr_row_source source = {m->n, m->p, m, read_matrix};
   assert_ok(smr_grid_create(context, &grid));
   assert_ok(smr_folds_create(grid, &source, s.intercept, s.n_folds, s.kind, &folds));
-  assert_ok(smr_folds_run(grid, folds, p, s.standardize, N_LAMBDAS, lambdas, cv));
+  const smr_folds_fit fit = {.p = p, .standardize = s.standardize};
+  assert_ok(smr_folds_run(grid, folds, &fit, N_LAMBDAS, lambdas, cv));
   smr_folds_destroy(&folds);
   assert_null(folds);
   smr_grid_destroy(&grid);
@@ -166,8 +167,9 @@ static void test_penalized(void **state) {
     const smr_row_source source = {m.n, m.p, &m, read_matrix};
     assert_ok(smr_grid_create(test_world, &grid));
     assert_ok(smr_folds_create(grid, &source, v & 1, 3, SMR_FOLDS_BLOCK, &folds));
-    assert_ok(smr_folds_run(grid, folds, 259, v & 2, 4, positive, a));
-    assert_ok(smr_folds_run(grid, folds, 259, v & 2, 5, with_zero, b));
+    const smr_folds_fit fit = {.p = 259, .standardize = v & 2};
+    assert_ok(smr_folds_run(grid, folds, &fit, 4, positive, a));
+    assert_ok(smr_folds_run(grid, folds, &fit, 5, with_zero, b));
     for (int l = 0; l < 4; l++) {
       /* Two backward stable ways on condition numbers of 1e4. */
       assert_close(a[l], b[l], 1e-10, 0.0);
@@ -283,8 +285,8 @@ static void test_failure_of_one(void **state) {
   assert_ok(smr_grid_create(test_world, &grid));
   assert_ok(smr_folds_create(grid, &source, true, 8, SMR_FOLDS_BLOCK, &folds));
   set_fault("regress.folds", test_world->size - 1);
-  assert_fails(smr_folds_run(grid, folds, 3, false, N_LAMBDAS, lambdas, cv), SMR_ERR_MEMORY,
-               "fault");
+  const smr_folds_fit fit = {.p = 3};
+  assert_fails(smr_folds_run(grid, folds, &fit, N_LAMBDAS, lambdas, cv), SMR_ERR_MEMORY, "fault");
   assert_int_equal(unsetenv("SIMMER_FAULT"), 0);
   smr_folds_destroy(&folds);
   smr_grid_destroy(&grid);
@@ -310,7 +312,42 @@ static void test_counts(void **state) {
   assert_true(smr_folds_count_run_flops(20000, 500, 60, 10) > 1e9);
 }
 
+/* Targets that lack X w, with w given, are the targets with it. */
+static void test_signal(void **state) {
+  enum { N = 60, P = 7 };
+  const double lambda[] = {0.0, 1e-3, 0.3, 50.0}, w[P] = {1.0, -20.0, 3.0, 0.5, 0.0, -2.0, 0.25};
+  (void)state;
+  for (int v = 0; v < 8; v++) {
+    matrix m;
+    smr_grid *grid = NULL;
+    double cv[2][4];
+    make(N, P, &m);
+    const smr_row_source source = {N, P, &m, read_matrix};
+    assert_ok(smr_grid_create(test_world, &grid));
+    for (int whole = 0; whole < 2; whole++) {
+      smr_folds *folds = NULL;
+      for (int64_t i = 0; whole == 1 && i < N; i++) {
+        for (int64_t j = 0; j < P; j++) {
+          m.y[i] += m.x[j * N + i] * w[j];
+        }
+      }
+      const smr_folds_fit fit = {P, v & 2, whole == 1 ? NULL : w};
+      const smr_folds_kind kind = v & 4 ? SMR_FOLDS_BLOCK : SMR_FOLDS_INTERLEAVED;
+      assert_ok(smr_folds_create(grid, &source, v & 1, 5, kind, &folds));
+      assert_ok(smr_folds_run(grid, folds, &fit, 4, lambda, cv[whole]));
+      smr_folds_destroy(&folds);
+    }
+    for (int l = 0; l < 4; l++) {
+      /* Sums of a few thousand roundings; the signal is 20 times the noise. */
+      assert_close(cv[0][l], cv[1][l], 1e-11, 0.0);
+    }
+    smr_grid_destroy(&grid);
+    clear_matrix(&m);
+  }
+}
+
 MPI_TEST_MAIN(cmocka_unit_test(test_refits), cmocka_unit_test(test_penalized),
-              cmocka_unit_test(test_same_bits), cmocka_unit_test(test_prefix),
-              cmocka_unit_test(test_errors), cmocka_unit_test(test_failure_of_one),
-              cmocka_unit_test(test_gap), cmocka_unit_test(test_counts))
+              cmocka_unit_test(test_signal), cmocka_unit_test(test_same_bits),
+              cmocka_unit_test(test_prefix), cmocka_unit_test(test_errors),
+              cmocka_unit_test(test_failure_of_one), cmocka_unit_test(test_gap),
+              cmocka_unit_test(test_counts))

@@ -42,7 +42,7 @@ except ImportError as error:
 
 from analysis import __main__ as command_line
 from analysis import fetch_data, style
-from analysis.figures import FIGURES
+from analysis.figures import FIGURES, chosen_lambda
 from analysis.results import (
     ResultError,
     find_cell,
@@ -54,7 +54,8 @@ from analysis.results import (
 )
 
 SIGNAL, NOISE, TEST_ROWS = 1.0, 0.5, 200
-ALL_FIGURES = {kind.name for kind in FIGURES if kind.experiment == "ridge"}
+CHOOSER_FIGURES = {"choosers", "picard", "l_curve_choices"}
+ALL_FIGURES = {kind.name for kind in FIGURES if kind.experiment == "ridge"} - CHOOSER_FIGURES
 SUMMARISED = (
     "test_mse",
     "train_mse",
@@ -272,6 +273,28 @@ def small() -> xr.Dataset:
     return make_cube([10, 15, 20, 40], [10, 20, 30], np.logspace(-4, 2, 7), 5)
 
 
+@functools.lru_cache(maxsize=1)
+def chosen() -> xr.Dataset:
+    """GCV and the L-curve's lack of a corner beside the best lambda, and what Picard says."""
+    data = make_cube([15, 30, 60], [30], np.logspace(-4, 3, 29), 12)
+    lambdas, error = data["lambda"], data["estimation_error"]
+    n, dof = data["instances"], data["effective_dof"]
+    data["gcv"] = n * data["residual_norm"] ** 2 / (n - dof) ** 2
+    best = error.argmin("lambda")
+    data["lambda_oracle"] = lambdas.isel({"lambda": best}).drop_vars("lambda")
+    for name, at in (("gcv", data["gcv"].argmin("lambda")), ("loo", (best + 2).clip(max=28))):
+        data[f"lambda_{name}"] = lambdas.isel({"lambda": at}).drop_vars("lambda")
+        data[f"decades_{name}"] = np.log10(data[f"lambda_{name}"] / data["lambda_oracle"])
+        chosen_error = error.isel({"lambda": at}).drop_vars("lambda")
+        data[f"regret_{name}"] = chosen_error - error.min("lambda")
+    for name in ("lambda_lcurve", "decades_lcurve", "regret_lcurve"):
+        data[name] = xr.full_like(data["lambda_oracle"], np.nan)
+    data["picard_noise"] = xr.full_like(data["lambda_oracle"], NOISE)
+    data["picard_level"] = data["singular_value"].count("mode").astype(float) - 4
+    data["picard_verdict"] = xr.full_like(data["lambda_oracle"], 2.0)
+    return data
+
+
 # ---- running the program ----
 
 
@@ -337,7 +360,24 @@ class Figures(ResultCase):
     """Which figures come out of which files."""
 
     def test_danger_zone(self) -> None:
-        self.assertEqual(self.plot(danger_zone()), ALL_FIGURES - {"accuracy"})
+        self.assertEqual(self.plot(danger_zone()), ALL_FIGURES - {"accuracy", "chosen_lambda"})
+
+    def test_choosers(self) -> None:
+        basic = {"danger_zone", "l_curve", "bias_variance"}
+        self.assertEqual(self.plot(chosen()), basic | CHOOSER_FIGURES)
+
+    def test_choosers_summarized(self) -> None:
+        """Boxes come from the summaries where there are any."""
+        data = chosen().copy()
+        for name in ("decades_gcv", "regret_gcv", "decades_loo", "regret_loo"):
+            for suffix, share in QUANTILES.items():
+                data[f"{name}_{suffix}"] = data[name].quantile(share, "replicate", skipna=True)
+            data = data.drop_vars(name)
+        self.assertIn("choosers", self.plot(data.drop_vars("quantile")))
+
+    def test_choosers_once(self) -> None:
+        data = chosen().isel(replicate=0, features=0, drop=True).assign_coords(features=30)
+        self.assertLessEqual(CHOOSER_FIGURES, self.plot(data))
 
     def test_classification(self) -> None:
         self.assertEqual(
@@ -369,7 +409,35 @@ class Figures(ResultCase):
                 20,
             )
         )
-        self.assertEqual(self.plot(data), ALL_FIGURES - {"accuracy"})
+        self.assertEqual(self.plot(data), ALL_FIGURES - {"accuracy", "chosen_lambda"})
+
+    def test_chosen_lambda(self) -> None:
+        """Cases on a zipped axis are panels of one figure; choosers without a value leave a gap."""
+        rng, shape = np.random.default_rng(3), (3, 40, 1)
+        dims = ("design", "replicate", "features")
+        data = xr.Dataset(
+            {
+                "lambda_oracle": (dims, 10.0 ** rng.normal(0, 0.2, shape)),
+                "lambda_gcv": (dims, 10.0 ** rng.normal([[[-5]], [[0]], [[0]]], 0.2, shape)),
+                "lambda_ncp": (dims, np.zeros(shape)),
+            },
+            coords={
+                "design": ["smooth", "smooth", "gaussian"],
+                "noise_model": ("design", ["ar1", "iid", "ar1"]),
+                "replicate": np.arange(40),
+                "features": [10],
+            },
+            attrs={"title": "t", "experiment": "ridge", "seed": "1", "job": JOB % 20},
+        )
+        self.assertEqual(self.plot(data), {"chosen_lambda"})
+        with contextlib.closing(open_result(self.folder / "results.h5")) as result:
+            figure = chosen_lambda.draw(result)
+            few = dataclasses.replace(result, data=result.data.isel(replicate=slice(0, 3)))
+            self.assertIn("replicates", chosen_lambda.needs(few))
+        titles = [axes.get_title().splitlines() for axes in figure.axes]
+        labels = [["smooth, ar1"], ["smooth, iid"], ["gaussian, ar1"]]
+        self.assertEqual(titles, [[*label, "40 runs"] for label in labels])
+        matplotlib.pyplot.close(figure)
 
     def test_no_replicates(self) -> None:
         data = small().isel(replicate=0, features=0, drop=True).assign_coords(features=10)

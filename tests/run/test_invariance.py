@@ -19,6 +19,14 @@ data: {source: teacher, noise: 1, features: [3, 7, 20, 33, 40], test_instances: 
 ridge: {lambda: {logspace: [1e-4, 100, 17]}, intercept: true, standardize: true}
 sweep: {data.instances: [20, 3000], data.teacher_features: [25, auto], replicate: {count: 4}}
 """,
+    "choosers": """
+name: choosers
+experiment: ridge
+seed: 3
+data: {source: teacher, noise: 0.5, features: [6, 20, 21], test_instances: 40}
+ridge: {lambda: [1e3, 0, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 100], choosers: all, folds: 3}
+sweep: {data.instances: [20, 21, 900], ridge.intercept: [true, false], ridge.standardize: [true, false], replicate: {count: 2}}
+""",
 }
 
 

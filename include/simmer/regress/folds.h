@@ -11,11 +11,18 @@
 
 #include "simmer/linalg/folds.h"
 
-/* cv[L] = squared error of a held-out row, mean over all n rows, for lambda[L] >= 0, of the fit of
- * the first p columns. With `standardize` the columns are divided by their standard deviations in
- * each training set. Replicated on every rank, with the same bits on any ranks and threads.
- * SMR_ERR_CONVERGENCE, SMR_ERR_MEMORY. Collective on the grid of `folds`. */
-smr_status smr_folds_run(const smr_grid *grid, const smr_folds *folds, int64_t p, bool standardize,
+/* What is fitted: the first p columns. With `standardize` they are divided by their standard
+ * deviations in each training set. signal[p], unless NULL: the targets are y + X signal. */
+typedef struct {
+  int64_t p;
+  bool standardize;
+  const double *signal;
+} smr_folds_fit;
+
+/* cv[L] = squared error of a held-out row, mean over all n rows, for lambda[L] >= 0. Replicated on
+ * every rank, with the same bits on any ranks and threads. SMR_ERR_CONVERGENCE, SMR_ERR_MEMORY.
+ * Collective on the grid of `folds`. */
+smr_status smr_folds_run(const smr_grid *grid, const smr_folds *folds, const smr_folds_fit *fit,
                          int64_t n_lambda, const double *lambda, double *cv) SMR_NODISCARD;
 
 /* How much worse contiguous blocks are than interleaved folds where the interleaved curve has its

@@ -1,0 +1,67 @@
+"""What the figures about choosers of lambda share: names, and one replicate of one cell."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import xarray as xr
+
+from analysis.results import REPLICATE, Result, Sweep, find_cell, get_sweep, has_values
+
+# Outputs lambda_NAME, regret_NAME, …, in the order of figures, and how they are written.
+CHOOSERS = {
+    "gcv": "GCV",
+    "loo": "leave-one-out",
+    "cv_interleaved": "CV, interleaved",
+    "cv_block": "CV, contiguous",
+    "lcurve": "L-curve",
+    "quasiopt": "quasi-optimality",
+    "ncp": "NCP",
+    "discrepancy": "discrepancy",
+}
+RATIOS = (0.5, 1.0, 2.0)  # N_f/N_i below, at and above the transition
+QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
+
+
+def find_choosers(data: xr.Dataset, prefix: str = "lambda_") -> list[str]:
+    """Names of the choosers that put out a number."""
+    return [name for name in CHOOSERS if has_values(data, prefix + name)]
+
+
+def pick_cells(sweep: Sweep, name: str) -> list[int]:
+    """The cells nearest to the ratios that have a value of `name`."""
+    values = get_quantiles(sweep.data, name)["median"]
+    return sorted({find_cell(sweep, ratio, np.isfinite(values)) for ratio in RATIOS})
+
+
+def get_quantiles(data: xr.Dataset, name: str) -> dict[str, np.ndarray]:
+    """Quantiles over replicates along the cells; from the summaries, else from the values."""
+    if all(f"{name}_{s}" in data for s in QUANTILES):
+        return {s: data[f"{name}_{s}"].transpose("cell").values for s in QUANTILES}
+    values = data[name]
+    if REPLICATE not in values.dims:
+        return {s: values.transpose("cell").values for s in QUANTILES}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # Cells without any finished replicate.
+        found = values.quantile(list(QUANTILES.values()), dim=REPLICATE, skipna=True)
+    return {s: found.isel(quantile=i).transpose("cell").values for i, s in enumerate(QUANTILES)}
+
+
+def take_replicate(result: Result, name: str) -> Sweep | None:
+    """The cells of the first replicate that has values of `name`; None if there is none."""
+    if name not in result.data:
+        return None
+    sweep = get_sweep(result.data)
+    for replicate in range(int(sweep.data.sizes.get(REPLICATE, 1))):
+        data = sweep.data
+        if REPLICATE in data.dims:
+            data = data.isel({REPLICATE: replicate})
+        if bool(np.isfinite(data[name].values).any()):
+            return Sweep(data.load(), sweep.varied)
+    return None
+
+
+def label_cell(sweep: Sweep, cell: int) -> str:
+    chosen = sweep.data.isel(cell=cell)
+    return rf"$N_f = {int(chosen['features'])}$, $N_i = {int(chosen['instances'])}$"

@@ -1,0 +1,127 @@
+"""What each way of choosing lambda takes, against the oracle's: boxes of log10(lambda/lambda_oracle).
+
+One panel for each case of the sweep: the values of every axis but N_i, N_f, lambda and replicates,
+such as designs with noise models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.figures.kind import FigureKind
+from analysis.results import REPLICATE, RUNNING_AXES, Result, count_replicates, load
+
+# Output, and how it is written; from top to bottom. First those that leave rows out or count
+# degrees of freedom, then those that look at the spectrum or the residual.
+CHOOSERS = (
+    ("lambda_gcv", "GCV"),
+    ("lambda_loo", "leave-one-out"),
+    ("lambda_cv_interleaved", "$k$-fold, interleaved"),
+    ("lambda_cv_block", "$k$-fold, blocks"),
+    ("lambda_lcurve", "L-curve"),
+    ("lambda_ncp", "NCP"),
+    ("lambda_quasiopt", "quasi-optimality"),
+    ("lambda_discrepancy", "discrepancy"),
+)
+ORACLE = "lambda_oracle"
+MOST_PANELS = 4
+LEAST_RUNS = 5  # a box of fewer says nothing
+
+
+@dataclass(frozen=True)
+class Case:
+    """One panel: decades off the oracle for each chooser, runs without a value left out."""
+
+    label: str
+    decades: list[np.ndarray]
+    runs: int
+
+
+def needs(result: Result) -> str | None:
+    if ORACLE not in result.data:
+        return f"no {ORACLE}: choosers were not asked for, or no truth is known"
+    if count_replicates(result.data) < LEAST_RUNS:
+        return f"fewer than {LEAST_RUNS} replicates"
+    found = [c for name, _ in CHOOSERS if (c := _find_decades(result.data, name)) is not None]
+    return None if any(np.isfinite(c.values).any() for c in found) else "no chosen lambda"
+
+
+def draw(result: Result) -> Figure:
+    """Boxes: quartiles and median, dark where it is more than a decade off; whiskers: 5 and 95 % of
+    runs; the line at 0 is the oracle."""
+    # Axes that the other figures hold fixed are the panels here.
+    with load(result.path) as data:
+        cases = [_load_case(label, chosen) for label, chosen in _split(data)][:MOST_PANELS]
+    height = 1.3 + 0.2 * len(CHOOSERS)
+    figure, all_axes = style.new_figure(
+        r"Chosen $\lambda$ against the best", columns=len(cases), height=height
+    )
+    for i, (axes, case) in enumerate(zip(all_axes, cases, strict=True)):
+        axes.sharex(all_axes[0])
+        _draw_case(axes, case)
+        axes.tick_params(labelleft=i == 0)
+        axes.set_xlabel(r"$\log_{10}(\lambda/\lambda_{\mathrm{oracle}})$")
+    return figure
+
+
+def _find_decades(data: xr.Dataset, name: str) -> xr.DataArray | None:
+    """log10 of a chosen lambda over the oracle's; NaN where either is 0 or missing."""
+    if name not in data:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        decades = np.log10(data[name] / data[ORACLE])
+    return decades.where(np.isfinite(decades))
+
+
+def _split(data: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
+    """Every combination of the axes beside sizes and replicates, with its label."""
+    kept = (*RUNNING_AXES, REPLICATE)
+    axes = [str(d) for d in data[ORACLE].dims if d not in kept]
+    for index in np.ndindex(*(data.sizes[a] for a in axes)):
+        chosen = data.isel(dict(zip(axes, index, strict=True)))
+        names = [n for a in axes for n in data.coords if data[n].dims == (a,)]
+        yield ", ".join(str(chosen[n].values) for n in names), chosen
+
+
+def _load_case(label: str, data: xr.Dataset) -> Case:
+    decades, runs = [], int(np.isfinite(data[ORACLE].values).sum())
+    for name, _ in CHOOSERS:
+        found = _find_decades(data, name)
+        values = np.array([]) if found is None else found.values.ravel()
+        decades.append(values[np.isfinite(values)])
+    return Case(label, decades, runs)
+
+
+def _draw_case(axes: Axes, case: Case) -> None:
+    for place, values in enumerate(case.decades):
+        if values.size:
+            _draw_box(axes, -place, np.percentile(values, [5, 25, 50, 75, 95]))
+    axes.axvline(0.0, **style.TRANSITION)
+    axes.set_ylim(0.6 - len(CHOOSERS), 0.6)
+    axes.set_yticks(-np.arange(len(CHOOSERS)), [text for _, text in CHOOSERS])
+    axes.grid(visible=False, axis="y")
+    axes.set_title("\n".join(part for part in (case.label, f"{case.runs} runs") if part))
+
+
+def _draw_box(axes: Axes, place: float, quantiles: np.ndarray) -> None:
+    """Dark where the median is more than a decade off."""
+    low, first, median, third, high = quantiles
+    look = {"color": "black", "linewidth": 0.7, "zorder": 3}
+    axes.hlines(place, low, first, **look)
+    axes.hlines(place, third, high, **look)
+    axes.vlines([low, high], place - 0.12, place + 0.12, **look)
+    color = style.get_color(0.2 if abs(median) > 1 else 0.9)
+    edge = {"edgecolor": "black", "linewidth": 0.7, "zorder": 3}
+    axes.barh(place, third - first, left=first, height=0.5, color=color, **edge)
+    line = "white" if abs(median) > 1 else "black"
+    axes.vlines(median, place - 0.25, place + 0.25, color=line, linewidth=1.4, zorder=4)
+
+
+KIND = FigureKind("chosen_lambda", "lambda of every chooser against the oracle's", needs, draw)

@@ -1,0 +1,123 @@
+"""The choosers of lambda through the whole program: against dense NumPy on ill-posed problems and on subsets of Spambase.
+
+Exit code 77 without NumPy.
+"""
+import os
+import sys
+from pathlib import Path
+
+from support import SOURCE, check, finish, folder, run, skip, table
+
+try:
+    import numpy as np
+except ImportError:
+    skip("NumPy is missing (pip install -r analysis/requirements.txt)")
+
+sys.path.insert(0, str(SOURCE / "tests" / "reference"))
+from inverse_problems import INVERSE_PROBLEMS  # noqa: E402
+
+# The references are least-squares problems of condition s_1 / sqrt(lambda) < 1e5, good to 1e-11.
+TOLERANCE = 1e-10
+JOB = """name: {name}
+experiment: ridge
+data: {{source: csv, file: {name}.csv, labels_to_signs: false, instances: {n}, features: {p}, test_instances: 0}}
+ridge: {{lambda: {{logspace: [{low}, {high}, 33]}}, intercept: {intercept}, choosers: all, folds: 4}}
+"""
+
+
+def make_complement(n: int) -> np.ndarray:
+    """[n x n-1] orthonormal, orthogonal to the ones."""
+    return np.linalg.qr(np.c_[np.ones(n), np.eye(n)[:, 1:]])[0][:, 1:]
+
+
+def compute_gcv(x: np.ndarray, y: np.ndarray, lam: float, intercept: bool) -> float:
+    """With I - H = lambda (XX' + lambda)^-1 from a QR of [X'; sqrt(lambda)], so that nothing cancels."""
+    n = len(y)
+    basis = make_complement(n) if intercept else np.eye(n)
+    x, y = basis.T @ x, basis.T @ y
+    q = np.linalg.qr(np.vstack([x.T, np.sqrt(lam) * np.eye(len(y))]))[0][x.shape[1] :]
+    return n * np.sum((q @ (q.T @ y)) ** 2) / np.sum(q**2) ** 2
+
+
+def compute_loo(x: np.ndarray, y: np.ndarray, lam: float, intercept: bool) -> float:
+    """By refits without each row."""
+    errors = []
+    for i in range(len(y)):
+        kept = np.arange(len(y)) != i
+        a, b = x[kept], y[kept]
+        mean, mean_y = (a.mean(axis=0), b.mean()) if intercept else (0 * a[0], 0.0)
+        top = np.vstack([a - mean, np.sqrt(lam) * np.eye(a.shape[1])])
+        w = np.linalg.lstsq(top, np.r_[b - mean_y, np.zeros(a.shape[1])], rcond=None)[0]
+        errors.append(y[i] - mean_y - (x[i] - mean) @ w)
+    return np.mean(np.square(errors))
+
+
+def curve(path: Path, name: str) -> dict[float, float]:
+    return {float(row["lambda"]): float(row[name]) for row in table(path, name)}
+
+
+def test_problem(where: Path, name: str, x: np.ndarray, y: np.ndarray, intercept: bool, grid: tuple[float, float]) -> None:
+    n, p = x.shape
+    (where / f"{name}.csv").write_text("\n".join(",".join(repr(float(v)) for v in row) for row in np.c_[x, y]) + "\n")
+    (where / f"{name}.yaml").write_text(JOB.format(name=name, n=n, p=p, low=grid[0], high=grid[1], intercept=str(intercept).lower()))
+    done = run(["run", where / f"{name}.yaml", "-o", where / name, "-q", "--data", where])
+    if not check(done.returncode == 0, f"{name}: {done.returncode} {done.stderr}"):
+        return
+    path = where / name / "results.h5"
+    found = {kind: curve(path, kind) for kind in ("gcv", "loo")}
+    lambdas = list(found["gcv"])
+    expected = np.array([[f(x, y, lam, intercept) for f in (compute_gcv, compute_loo)] for lam in lambdas])
+    for c, kind in enumerate(("gcv", "loo")):
+        values = np.array(list(found[kind].values()))
+        worst = np.max(np.abs(values / expected[:, c] - 1))
+        check(worst < TOLERANCE, f"{name}: {kind} is off by {worst:.2g}")
+        print(f"{name}: {kind} agrees to {worst:.1g}")
+        best = int(np.argmin(expected[:, c]))
+        check(int(np.argmin(values)) == best, f"{name}: {kind} has its minimum at {np.argmin(values)}, not {best}")
+        chosen = float(table(path, f"lambda_{kind}")[0][f"lambda_{kind}"])
+        near = lambdas[max(best - 1, 0)], lambdas[min(best + 1, len(lambdas) - 1)]
+        check(near[0] <= chosen <= near[1], f"{name}: lambda_{kind} = {chosen} is not within {near}")
+        status = int(float(table(path, f"status_{kind}")[0][f"status_{kind}"]))
+        check((status == 1) == (best in (0, len(lambdas) - 1)), f"{name}: status_{kind} = {status} at {best}")
+
+
+def test_inverse_problems(where: Path) -> None:
+    rng = np.random.default_rng(5)
+    for make in INVERSE_PROBLEMS:
+        a, x = make()
+        b = a @ x
+        test_problem(where, make.__name__, a, b + 1e-3 * np.linalg.norm(b) / np.sqrt(len(b)) * rng.standard_normal(len(b)),
+                     make.__name__ == "phillips", (1e-7, 1e1))
+
+
+def test_spambase(where: Path) -> None:
+    path = Path(os.environ.get("SIMMER_DATA", "")) / "spambase/spambase.data"
+    if not path.exists():
+        print("the Spambase test is skipped: SIMMER_DATA/spambase/spambase.data is missing")
+        return
+    rows = np.loadtxt(path, delimiter=",")
+    for n, intercept in ((40, True), (100, False), (300, True)):
+        subset = rows[np.linspace(0, len(rows) - 1, n).astype(int)]
+        test_problem(where, f"spambase-{n}", subset[:, :57], 2 * subset[:, 57] - 1, intercept, (1e0, 1e9))
+
+
+def test_noise(where: Path) -> None:
+    """Fewer rows than columns and no plateau: the discrepancy principle has no noise level to go by, and says so; a given one
+    it takes."""
+    rng = np.random.default_rng(6)
+    x = rng.standard_normal((20, 30))
+    (where / "noise.csv").write_text("\n".join(",".join(map(str, row)) for row in np.c_[x, x.sum(axis=1)]) + "\n")
+    (where / "noise.yaml").write_text(JOB.format(name="noise", n=20, p=30, low=1e-3, high=1e3, intercept="true"))
+    for value, status, is_known in (("auto", 4, False), ("0.5", 0, True)):
+        done = run(["run", where / "noise.yaml", "-o", where / f"noise-{value}", "-q", "--data", where, "-s", f"ridge.noise_level={value}"])
+        check(done.returncode == 0, f"noise {value}: {done.returncode} {done.stderr}")
+        path = where / f"noise-{value}" / "results.h5"
+        found = [float(table(path, name)[0][name] or "nan") for name in ("status_discrepancy", "lambda_discrepancy", "picard_noise")]
+        check(found[0] == status and np.isfinite(found[1]) == is_known, f"noise {value}: {found}")
+
+
+with folder() as name:
+    test_inverse_problems(Path(name))
+    test_spambase(Path(name))
+    test_noise(Path(name))
+finish()
