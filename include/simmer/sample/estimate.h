@@ -1,9 +1,10 @@
 /* ln Z from energies along a ladder, and how far to trust samples. Pure, local.
  *
  * u [S x C x T] is the energy difference E - E_0 of S scans, C independent chains, T temperatures
- * betas[T] from 0 to 1; log_z0 = ln Z of E_0. Each chain gives its own estimate; the value is their
- * mean (in ln Z) and the standard error a jackknife over chains, NaN for one. Energies are summed
- * in a fixed order with log-sum-exp. SMR_ERR_INPUT for betas that don't rise strictly from 0 to 1
+ * betas[T] from 0 to 1; log_z0 = ln Z of E_0. Every edge is estimated from all chains together (a
+ * mean of ln Z over chains would keep the bias of the logarithm in one chain), and the standard
+ * error is a jackknife that leaves out chain after chain, NaN for one. Energies are summed in a
+ * fixed order with log-sum-exp. SMR_ERR_INPUT for betas that don't rise strictly from 0 to 1
  * (names the first one), SMR_ERR_NUMERIC for NaN or Inf among the energies. */
 #ifndef SIMMER_SAMPLE_ESTIMATE_H
 #define SIMMER_SAMPLE_ESTIMATE_H
