@@ -32,7 +32,7 @@ def _add_plot(commands: argparse._SubParsersAction) -> None:
         "result",
         type=Path,
         metavar="RESULT",
-        help="an output folder, or one of its results.h5, metrics.h5, model.h5 and samples.h5",
+        help="an output folder, or one of its results.h5, metrics.h5, model.h5, samples.h5 and ladder.h5",
     )
     parser.add_argument(
         "-o",
@@ -69,9 +69,9 @@ def _add_plot(commands: argparse._SubParsersAction) -> None:
 
 def _plot(arguments: argparse.Namespace) -> int:
     from analysis.figures import FIGURES
+    from analysis.opening import get_parts, open_any
     from analysis.plot import draw_all
     from analysis.results import Result, ResultError, open_result
-    from analysis.training import open_any
 
     names = [kind.name for kind in FIGURES]
     unknown = [name for name in arguments.only if name not in names]
@@ -83,7 +83,7 @@ def _plot(arguments: argparse.Namespace) -> int:
             if not isinstance(result, Result) or result.experiment != "logistic":
                 raise ResultError("--with stands beside results of the experiment logistic")
             result = replace(result, beside=open_result(arguments.beside))
-        for text in result.notes:
+        for text in dict.fromkeys(text for part in get_parts(result) for text in part.notes):
             print(f"analysis: {text} (--select AXIS=VALUE takes another)", file=sys.stderr)
         folder = arguments.output or result.path.parent / "figures"
         for path in draw_all(result, folder, arguments.format, arguments.only):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from analysis.ladder import Ladders
 from analysis.results import REPLICATE, ResultError, count_units, find_file, find_value, load
 
 EXPERIMENTS = ("partition", "renormalize")
@@ -29,6 +30,7 @@ class Cube:
     selected: tuple[str, ...]  # "coupling = 0.2"
     unfinished: int
     units: int
+    parts: tuple[Ladders, ...] = ()  # how ln Z was found
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -1,18 +1,18 @@
-"""Opens what the sample experiment leaves: images drawn from a model (samples.h5), with what was
-found out about how far to trust them."""
+"""Opens images drawn from a model (samples.h5), with the verdict on how far to trust them."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
-from analysis.files import find_damage
-from analysis.results import FILE_NAME, ResultError, find_value
-from analysis.training import UNIT_VALUE, peek
+from analysis import units
+from analysis.ladder import Ladders, read_trust
+from analysis.results import ResultError
 
 EXPERIMENT = "sample"
 SAMPLES_NAME = "samples.h5"
@@ -22,15 +22,18 @@ SAMPLES_NAME = "samples.h5"
 class Images:
     """Images of one unit, [sample x height x width], or [sample x visible] where they are none."""
 
-    path: Path
     values: dict[str, str]  # of the swept axes, as text
     samples: np.ndarray
-    is_probability: bool
     verdict: str
+    is_trusted: bool | None  # None: the file doesn't say
+
+    @property
+    def is_probability(self) -> bool:
+        return self.samples.dtype.kind == "f"
 
     @property
     def label(self) -> str:
-        return ", ".join(f"{name} = {value}" for name, value in self.values.items())
+        return units.label(self.values)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Drawn:
 
     path: Path
     units: tuple[Images, ...]
+    parts: tuple[Ladders, ...] = ()  # how they were drawn
     experiment: str = EXPERIMENT
 
     @property
@@ -47,74 +51,36 @@ class Drawn:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return (f"figures show {self.shown.label}",) if len(self.units) > 1 else ()
+        return (f"figures of one unit show {self.shown.label}",) if len(self.units) > 1 else ()
 
     def close(self) -> None:
         """Nothing is kept open."""
 
 
-def is_drawn(path: Path) -> bool:
-    """Whether a file or folder is of the sample experiment."""
-    files = [path / FILE_NAME, path / SAMPLES_NAME] if path.is_dir() else [path]
-    files += sorted(path.glob(f"units/*/{SAMPLES_NAME}"))[:1] if path.is_dir() else []
-    known = [file for file in files if file.is_file()]
-    return bool(known) and peek(known[0]) == EXPERIMENT
-
-
-def open_drawn(path: Path, selection: Mapping[str, str]) -> Drawn:
-    """A samples.h5, or a folder of the sample experiment."""
-    folder = path if path.is_dir() else path.parent
-    if path.name == SAMPLES_NAME:
-        files = [path]
-    else:
-        files = sorted((folder / "units").glob(f"*/{SAMPLES_NAME}"))
-    units: list[Images] = []
-    for file in files:
-        try:
-            units.append(_read(file))
-        except ResultError as error:
-            if len(files) == 1:
-                raise
-            print(f"analysis: left out a unit ({error})", file=sys.stderr)
-    if not units:
-        raise ResultError(f"{folder}: no unit has drawn samples yet")
-    chosen = _select(path, units, selection)
-    return Drawn(path if path.is_file() else folder / SAMPLES_NAME, chosen)
+def open_drawn(
+    path: Path,
+    selection: Mapping[str, str],
+    sweep: xr.Dataset | None = None,
+    parts: tuple[Ladders, ...] = (),
+) -> Drawn:
+    """A samples.h5, or those of a folder; `sweep` says which of its units count."""
+    found = units.read_all(units.find_files(path, SAMPLES_NAME), _read)
+    if sweep is not None:
+        found = [u for u in found if units.is_in_grid(u.values, sweep)]
+    if not found:
+        raise ResultError(f"{path}: no unit has drawn samples yet")
+    file = path if path.is_file() else path / SAMPLES_NAME
+    return Drawn(file, units.select(path, found, selection), parts)
 
 
 def _read(path: Path) -> Images:
-    import h5py
+    def read(file: Any) -> Images:
+        if "samples" not in file:
+            raise ResultError("no 'samples'")
+        samples = file["samples"][()]
+        if samples.ndim not in (2, 3) or samples.size == 0 or samples.dtype.kind not in "fu":
+            raise ResultError(f"samples of shape {samples.shape} and type {samples.dtype}")
+        values = dict(units.UNIT_VALUE.findall(units.to_text(file.attrs.get("unit", ""))))
+        return Images(values, samples, *read_trust(file))
 
-    damage = find_damage(path)
-    if damage is not None:
-        raise ResultError(f"{path}: {damage}")
-    try:
-        with h5py.File(path, "r") as file:
-            samples = file["samples"][()]
-            texts = {k: _to_text(file.attrs.get(k, "")) for k in ("unit", "verdict")}
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ResultError(f"{path}: no readable samples ({reason})") from error
-    if samples.ndim not in (2, 3) or samples.size == 0 or samples.dtype.kind not in "fu":
-        raise ResultError(f"{path}: samples of shape {samples.shape} and type {samples.dtype}")
-    values = dict(UNIT_VALUE.findall(texts["unit"]))
-    return Images(path, values, samples, samples.dtype.kind == "f", texts["verdict"])
-
-
-def _to_text(value: object) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-
-def _select(path: Path, units: list[Images], selection: Mapping[str, str]) -> tuple[Images, ...]:
-    for name, wanted in selection.items():
-        found = list(dict.fromkeys(u.values[name] for u in units if name in u.values))
-        if not found:
-            axes = ", ".join(dict.fromkeys(n for u in units for n in u.values))
-            known = f"the axes are {axes}" if axes else "there are no axes"
-            raise ResultError(f"{path}: no axis '{name}' to select on; {known}")
-        try:
-            value = found[find_value(np.array(found), name, wanted)]
-        except ResultError as error:
-            raise ResultError(f"{path}: {error}") from None
-        units = [u for u in units if u.values.get(name) == value]
-    return tuple(sorted(units, key=lambda u: list(u.values.values())))
+    return units.read_h5(path, "samples", read)

@@ -21,6 +21,7 @@ import xarray as xr
 
 from analysis.figures import FIGURES
 from analysis.files import write_whole
+from analysis.opening import open_any
 from analysis.plot import draw_all
 from analysis.results import (
     FILE_NAME,
@@ -28,7 +29,6 @@ from analysis.results import (
     ResultError,
     load,
 )
-from analysis.training import open_any
 
 STATUS_NAMES = ("pending", "done", "failed", "quarantined", "excluded")
 MOST_FAILURES, MOST_ROWS = 10, 12

@@ -7,6 +7,7 @@ own. Theory is black and dashed, over the points. Logarithmic axes have plain nu
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import (
     FixedLocator,
     FuncFormatter,
@@ -39,6 +41,8 @@ FINE_FACTORS = (1, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5,
 TICK_FACTORS = (FINE_FACTORS, (1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3))
 MOST_MARKERS = 28  # on one line
 CAPTION_LETTERS = 16.5  # of a caption, an inch
+WARNING = "#b42318"  # of what is said or drawn as bad; never without words or a marker
+UP, DOWN = "#0072b2", "#d55e00"  # of two directions (Okabe and Ito's palette)
 
 SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -89,13 +93,17 @@ def new_figure(
 
 
 def new_grid(
-    title: str, rows: int, width_ratios: Sequence[float], height: float
+    title: str,
+    rows: int,
+    width_ratios: Sequence[float],
+    height: float,
+    width: float = COLUMN_WIDTH,
 ) -> tuple[Figure, np.ndarray]:
     """An empty figure with rows of panels that share their vertical axis."""
     figure, axes = plt.subplots(
         rows,
         len(width_ratios),
-        figsize=(COLUMN_WIDTH, height),
+        figsize=(width, height),
         layout="constrained",
         squeeze=False,
         sharey="row",
@@ -123,10 +131,56 @@ def _set_title(figure: Figure, title: str) -> None:
 
 def set_caption(axes: Axes, parts: Sequence[str], width: float) -> None:
     """Circumstances over the panel, wrapped at `width` inches."""
+    axes.set_title(fill(", ".join(part for part in parts if part), width))
+
+
+def fill(text: str, width: float) -> str:
+    """Text in the size of captions, wrapped at `width` inches."""
     hard = "\N{NO-BREAK SPACE}"  # "hidden = 64" stays on one line.
-    text = ", ".join(part for part in parts if part).replace(" = ", f"{hard}={hard}")
+    text = text.replace(" = ", f"{hard}={hard}")
     filled = textwrap.fill(text, int(width * CAPTION_LETTERS), break_on_hyphens=False)
-    axes.set_title(filled.replace(hard, " "))
+    return filled.replace(hard, " ")
+
+
+def fit_captions(figure: Figure) -> None:
+    """Wraps what stands over panels where it would run into the next panel or out of the figure;
+    what is too long between two commas is broken between words."""
+    titles = {axes: axes.title if axes.title.get_text() else axes._left_title for axes in figure.axes}
+    texts = {axes: title.get_text() for axes, title in titles.items()}
+    for title in titles.values():
+        title.set_text("")  # Long ones would push panels together.
+    figure.draw_without_rendering()
+    for axes, title in titles.items():
+        limit = _find_limit(axes)
+        title.set_text("\n".join(_wrap(title, line, limit) for line in texts[axes].split("\n")))
+
+
+def _find_limit(axes: Axes) -> float:
+    """Where the room for what stands over a panel ends, in pixels: at the next panel of its row."""
+    own = axes.bbox
+    others = [a.get_tightbbox() for a in axes.figure.axes if a is not axes]
+    ends = [o.x0 for o in others if o and o.x0 > own.x1 and o.y0 < own.y1 and o.y1 > own.y0]
+    return min([axes.figure.bbox.x1, *ends]) - 0.01 * axes.figure.bbox.width
+
+
+def _wrap(title: Text, text: str, limit: float) -> str:
+    """The text in lines that end before the limit, broken after commas where they are enough."""
+
+    def fits(line: str) -> bool:
+        title.set_text(line)
+        return title.get_window_extent().x1 <= limit
+
+    lines: list[str] = []
+    for part in re.split(r"(?<=[,;]) ", text):
+        if lines and fits(f"{lines[-1]} {part}"):
+            lines[-1] += f" {part}"
+            continue
+        lines.append("")
+        for word in [part] if fits(part) else part.split(" "):
+            if lines[-1] and not fits(f"{lines[-1]} {word}"):
+                lines.append("")
+            lines[-1] = f"{lines[-1]} {word}".lstrip()
+    return "\n".join(lines)
 
 
 def get_color(share: float) -> tuple[float, ...]:

@@ -7,39 +7,30 @@ axes it has. A *group* is units that differ in the replicate alone.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
-from analysis.cube import EXPERIMENTS as CUBES
-from analysis.cube import Cube, open_cube
 from analysis.files import find_damage
 from analysis.model import Model, read_model
 from analysis.results import (
     FILE_NAME,
     REPLICATE,
-    Result,
     ResultError,
     count_units,
     find_value,
     load,
-    open_result,
 )
-
-if TYPE_CHECKING:
-    from analysis.drawn import Drawn
+from analysis.units import UNIT_VALUE, is_in_grid, label, sort, to_text
 
 SPECTRUM = "singular_value"
 METRICS_NAME, MODEL_NAME = "metrics.h5", "model.h5"
 EXPERIMENT = "rbm"
-UNIT_VALUE = re.compile(r"([A-Za-z_][\w.]*)=(.*?)(?=\s+[A-Za-z_][\w.]*=|\s*$)")
 
 
 @dataclass(frozen=True)
@@ -58,7 +49,7 @@ class Unit:
 
     @property
     def label(self) -> str:
-        return ", ".join(f"{name} = {value}" for name, value in self.values.items())
+        return label(self.values)
 
     @property
     def setting(self) -> tuple[tuple[str, str], ...]:
@@ -103,54 +94,18 @@ class Training:
 # ---- opening ----
 
 
-def open_any(
-    path: Path, selection: Mapping[str, str] | None = None
-) -> Result | Training | Cube | Drawn:
-    """Opens results.h5, metrics.h5, model.h5, samples.h5 or a folder with any of them."""
-    from analysis import drawn
-
-    selection = dict(selection or {})
-    file = path / FILE_NAME if path.is_dir() else path
-    if file.is_file() and peek(file) in CUBES:
-        return open_cube(file, selection)
-    if path.exists() and drawn.is_drawn(path):
-        return drawn.open_drawn(path, selection)
-    if path.is_dir():
-        has_sweep = (path / FILE_NAME).is_file()
-        if not has_sweep and not _find_unit_folders(path):
-            return open_result(path, selection)  # Says what is missing.
-        if has_sweep and peek(path / FILE_NAME) != EXPERIMENT:
-            return open_result(path, selection)
-        return _open_folder(path, path / FILE_NAME if has_sweep else None, selection)
-    kind = peek(path) if path.exists() else ""
-    if kind == "metrics":
-        units = (_read_unit(path, None),)
-    elif kind == "model":
-        units = (_read_unit(None, path),)
-    elif kind == EXPERIMENT:
-        return _open_folder(path.parent, path, selection)
-    else:
-        return open_result(path, selection)
-    return Training(path, *_select(path, units, None, selection))
+def open_training(path: Path, kind: str, selection: Mapping[str, str]) -> Training:
+    """Opens a file, "metrics" or "model", or else a folder or the results.h5 in it."""
+    if kind in ("metrics", "model"):
+        files = (path, None) if kind == "metrics" else (None, path)
+        return Training(path, *_select(path, (_read_unit(*files),), None, dict(selection)))
+    if path.is_file():
+        return _open_folder(path.parent, path, dict(selection))
+    return _open_folder(path, None, dict(selection))
 
 
-def peek(path: Path) -> str:
-    """ "metrics", "model", or the experiment of a result file; "" if it is none of simmer's."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            if "W" in file:
-                return "model"
-            if "step" in file:
-                return "metrics"
-            experiment = file.attrs.get("experiment", "")
-    except (OSError, RuntimeError, KeyError):
-        return ""
-    return experiment.decode() if isinstance(experiment, bytes) else str(experiment)
-
-
-def _find_unit_folders(folder: Path) -> list[Path]:
+def find_unit_folders(folder: Path) -> list[Path]:
+    """Folders with a history or a model; the folder itself where it has no units."""
     names = (METRICS_NAME, MODEL_NAME)
     folders = sorted(p for p in (folder / "units").glob("*") if p.is_dir())
     return [p for p in folders or [folder] if any((p / name).is_file() for name in names)]
@@ -159,7 +114,7 @@ def _find_unit_folders(folder: Path) -> list[Path]:
 def _open_folder(folder: Path, results: Path | None, selection: dict[str, str]) -> Training:
     sweep = load(results) if results is not None else None
     units, error = [], None
-    for path in _find_unit_folders(folder):
+    for path in find_unit_folders(folder):
         files = (path / METRICS_NAME, path / MODEL_NAME)
         try:
             units.append(_read_unit(*(p if p.is_file() else None for p in files)))
@@ -169,7 +124,7 @@ def _open_folder(folder: Path, results: Path | None, selection: dict[str, str]) 
     if error is not None and not units and sweep is None:
         raise error
     if sweep is not None:
-        units = [u for u in units if _is_in_grid(u, sweep)]
+        units = [u for u in units if is_in_grid(u.values, sweep)]
     path = results or folder / METRICS_NAME
     return Training(path, *_select(path, tuple(units), sweep, selection))
 
@@ -215,19 +170,7 @@ def _read_metrics(path: Path) -> xr.Dataset:
         if array.shape[0] == step.size and array.ndim == (2 if name == SPECTRUM else 1)
     }
     kept.pop("mode", None)  # The coordinate of a spectrum as long as the history.
-    unit = unit.decode(errors="replace") if isinstance(unit, bytes) else str(unit)
-    return xr.Dataset(kept, coords={"step": step}, attrs={"unit": unit})
-
-
-def _is_in_grid(unit: Unit, sweep: xr.Dataset) -> bool:
-    """Whether the results cover this unit: folders keep units that a new grid left out."""
-    for name, value in unit.values.items():
-        if name in sweep.coords and sweep[name].ndim == 1:
-            try:
-                find_value(sweep[name].values, name, value)
-            except ResultError:
-                return False
-    return True
+    return xr.Dataset(kept, coords={"step": step}, attrs={"unit": to_text(unit)})
 
 
 # ---- selection ----
@@ -244,7 +187,7 @@ def _select(
         if sweep is not None:
             sweep.close()
         raise ResultError(f"{path}: {error}") from None
-    return _sort(units), sweep, tuple(f"{n} = {v}" for n, v in selection.items())
+    return sort(units), sweep, tuple(f"{n} = {v}" for n, v in selection.items())
 
 
 def _select_one(
@@ -266,21 +209,6 @@ def _select_one(
         value = found[find_value(np.array(found), name, wanted)]
         units = tuple(u for u in units if u.values.get(name, value) == value)
     return units, sweep
-
-
-def _sort(units: tuple[Unit, ...]) -> tuple[Unit, ...]:
-    """By numbers where values are numbers, axis after axis."""
-
-    def key(unit: Unit) -> list[tuple[bool, float, str]]:
-        keys = []
-        for text in unit.values.values():
-            try:
-                keys.append((False, float(text), ""))
-            except ValueError:
-                keys.append((True, 0.0, text))
-        return keys
-
-    return tuple(sorted(units, key=key))
 
 
 def describe_unfinished(sweep: xr.Dataset | None) -> str:

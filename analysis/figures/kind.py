@@ -32,7 +32,7 @@ class FigureKind:
     meaning: str
     needs: Callable[[Any], str | None]
     draw: Callable[[Any], Figure]
-    experiment: str = "ridge"  # a Result; "rbm": a Training; others: a Cube
+    experiment: str = "ridge"  # or "ladder"; that of what `needs` and `draw` are given
 
 
 def find_missing(data: xr.Dataset, names: tuple[str, ...]) -> str | None:

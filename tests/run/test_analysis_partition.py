@@ -23,7 +23,7 @@ import xarray as xr
 from analysis import style
 from analysis.figures import FIGURES
 from analysis.figures.renormalize import PANELS
-from analysis.training import open_any
+from analysis.opening import open_any
 
 METHODS = ["exact", "ais", "reverse_ais", "stepping_forward", "stepping_backward"]
 METHODS += ["bennett", "integration", "mean_field", "tap"]

@@ -28,7 +28,9 @@ from analysis.figures import FIGURES
 from analysis.figures.filters import sort_filters
 from analysis.figures.free_energy_gap import find_onset
 from analysis.files import add_seal
-from analysis.training import UNIT_VALUE, Training, get_groups, open_any
+from analysis.opening import open_any
+from analysis.training import Training, get_groups
+from analysis.units import UNIT_VALUE
 
 METRICS = {
     "epoch": "epochs",
