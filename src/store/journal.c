@@ -4,6 +4,7 @@
  * line always names a whole part. */
 #include "simmer/store/journal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,7 +18,6 @@
 #include "names.h"
 #include "owner.h"
 #include "part.h"
-#include "simmer/base/clock.h"
 #include "simmer/base/file.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
@@ -44,10 +44,46 @@ struct smr_journal {
   smr_text failures; /* their lines */
 };
 
+enum { DATE_COLUMNS = 16, LAST_YEAR = 9000 /* of dates that are believed */ };
+static const char date_format[] = "%Y%m%dT%H%M%SZ";
+
+/* The time of a writer's name; -1 when it doesn't begin with one. */
+static time_t parse_date(const char *name) {
+  struct tm parts = {0};
+  const char *rest = strptime(name, date_format, &parts);
+  if (rest == NULL || rest != name + DATE_COLUMNS || parts.tm_year + 1900 > LAST_YEAR) {
+    return -1;
+  }
+  return timegm(&parts);
+}
+
+/* Now, or a second after the newest journal there is, should that be later: journals are read in
+ * the order of their names, and what a line says of earlier journals must hold whatever the clocks
+ * of hosts say. */
+static smr_status choose_date(const char *journal_folder, char date[DATE_COLUMNS + 1]) {
+  time_t chosen = time(NULL);
+  DIR *files = opendir(journal_folder);
+  if (files == NULL) {
+    SMR_FAIL(SMR_ERR_IO, "cannot list %s: %s", journal_folder, strerror(errno));
+  }
+  for (const struct dirent *file = readdir(files); file != NULL; file = readdir(files)) {
+    const time_t other = parse_date(file->d_name);
+    chosen = other >= chosen ? other + 1 : chosen;
+  }
+  closedir(files);
+  struct tm parts;
+  if (gmtime_r(&chosen, &parts) == NULL ||
+      strftime(date, DATE_COLUMNS + 1, date_format, &parts) != DATE_COLUMNS) {
+    SMR_FAIL(SMR_ERR_IO, "the clock of this host is wrong: it isn't between the years 1000 and "
+                         "9999");
+  }
+  return SMR_OK;
+}
+
 /* <UTC date and time>-<host>-<process>-<random>. */
-static smr_status make_writer(char *writer, size_t writer_bytes) {
+static smr_status make_writer(const char *journal_folder, char *writer, size_t writer_bytes) {
   char host[SMR_OWNER_NAME_BYTES];
-  char date[SMR_OWNER_NAME_BYTES];
+  char date[DATE_COLUMNS + 1];
   uint64_t random = 0;
   if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
     SMR_FAIL(SMR_ERR_IO, "cannot get random bytes for the name of a journal: %s", strerror(errno));
@@ -59,15 +95,8 @@ static smr_status make_writer(char *writer, size_t writer_bytes) {
       *c = '_';
     }
   }
-  (void)smr_clock_format_date(date, sizeof date);
-  size_t n = 0;
-  for (const char *c = date; *c != '\0'; c++) {
-    if (*c != '-' && *c != ':') {
-      date[n++] = *c;
-    }
-  }
-  date[n] = '\0';
-  snprintf(writer, writer_bytes, "%.20s-%.*s-%ld-%016" PRIx64, date, HOST_COLUMNS, host,
+  SMR_TRY(choose_date(journal_folder, date));
+  snprintf(writer, writer_bytes, "%s-%.*s-%ld-%016" PRIx64, date, HOST_COLUMNS, host,
            (long)getpid(), random);
   return SMR_OK;
 }
@@ -81,11 +110,11 @@ smr_status smr_journal_create(const char *folder, const smr_schema *schema, smr_
   SMR_TRY(smr_memory_alloc(1, sizeof *journal, "journal", (void *)&journal));
   journal->file = -1;
   SMR_TRY_DONE(smr_part_schema_copy(schema, &journal->schema));
-  SMR_TRY_DONE(make_writer(journal->writer, sizeof journal->writer));
   SMR_TRY_DONE(smr_file_join(sub_folder, folder, "parts"));
   SMR_TRY_DONE(smr_file_make_folder(sub_folder));
   SMR_TRY_DONE(smr_file_join(sub_folder, folder, "journal"));
   SMR_TRY_DONE(smr_file_make_folder(sub_folder));
+  SMR_TRY_DONE(make_writer(sub_folder, journal->writer, sizeof journal->writer));
   SMR_TRY_DONE(smr_file_join(journal->folder, folder, "."));
   journal->folder[strlen(journal->folder) - 2] = '\0';
   snprintf(name, sizeof name, "%s.log", journal->writer);

@@ -36,6 +36,42 @@ static void test_names(void **state) {
   smr_journal_destroy(&b);
 }
 
+/* The order of journals is that of their making, whatever the clocks of their hosts say. */
+static void test_clock_behind(void **state) {
+  (void)state;
+  static const char *const dates[] = {"20990101T000000Z", "20991231T235959Z"};
+  for (int64_t i = 0; i < 2; i++) {
+    char from[256], to[256];
+    smr_journal *journal = frame_open();
+    assert_ok(smr_journal_add_failure(journal, frame_unit(i), SMR_ERR_NUMERIC, "no"));
+    assert_ok(smr_journal_flush(journal));
+    const char *writer = smr_journal_get_writer(journal);
+    snprintf(from, sizeof from, "journal/%s.log", writer);
+    snprintf(to, sizeof to, "journal/%s%s.log", dates[i], strchr(writer, '-'));
+    assert_int_equal(rename(scratch_path(from), scratch_path(to)), 0);
+    smr_journal_destroy(&journal);
+    journal = frame_open();
+    assert_true(strncmp(smr_journal_get_writer(journal), dates[i], 16) > 0);
+    assert_ok(smr_journal_mark_retry(journal, frame_unit(i)));
+    smr_journal_destroy(&journal);
+    smr_ledger *ledger = frame_read();
+    assert_int_equal(frame_status(ledger, i), SMR_UNIT_PENDING);
+    smr_ledger_destroy(&ledger);
+  }
+  /* One after another in the same second too; and names that are no dates say nothing. */
+  char last[256];
+  scratch_put("journal/notes.log", "", 0);
+  scratch_put("journal/99991231T235959Z-x.log", "", 0);
+  for (int i = 0; i < 3; i++) {
+    smr_journal *journal = frame_open();
+    assert_true(i == 0 || strncmp(smr_journal_get_writer(journal), last, 16) > 0);
+    assert_int_equal(strncmp(smr_journal_get_writer(journal), "2100", 4), 0);
+    snprintf(last, sizeof last, "%s", smr_journal_get_writer(journal));
+    assert_ok(smr_journal_mark_retry(journal, frame_unit(0)));
+    smr_journal_destroy(&journal);
+  }
+}
+
 static void test_round_trip(void **state) {
   (void)state;
   static const int64_t counts[] = {1, 2, 5, 4096, 4097, 9000};
@@ -216,6 +252,7 @@ int main(void) {
 #define SCRATCH_TEST(test) cmocka_unit_test_setup_teardown(test, scratch_create, scratch_destroy)
   const struct CMUnitTest tests[] = {
       SCRATCH_TEST(test_names),
+      SCRATCH_TEST(test_clock_behind),
       SCRATCH_TEST(test_round_trip),
       SCRATCH_TEST(test_empty_records),
       SCRATCH_TEST(test_failures),
