@@ -1,8 +1,9 @@
 /* Who owns a claim.
  *
- * A process is named by its kernel's boot id, its PID namespace, its PID and its start time: a PID
+ * A process is named by its kernel's boot id, its namespaces, its PID and its start time: a PID
  * that was given to another process has another start time, and a PID of another container or host
- * says nothing here. */
+ * says nothing here. Nor does a start time that was read in another time namespace, where the
+ * kernel counts from another moment. */
 #include "owner.h"
 
 #include <errno.h>
@@ -91,16 +92,30 @@ static void get_slurm(smr_owner *owner) {
   owner->restart = restart == NULL ? 0 : strtoll(restart, NULL, 10);
 }
 
+/* "pid:[4026531836] time:[4026531834]", less what this kernel doesn't know. */
+static void get_namespaces(char text[SMR_OWNER_FIELD_BYTES]) {
+  static const char *const links[] = {"/proc/self/ns/pid", "/proc/self/ns/time"};
+  char all[SMR_OWNER_FIELD_BYTES] = "";
+  size_t length = 0;
+  for (size_t i = 0; i < sizeof links / sizeof *links && length + 2 < sizeof all; i++) {
+    const size_t start = length + (length > 0);
+    const ssize_t n = readlink(links[i], all + start, sizeof all - 1 - start);
+    if (n > 0 && length > 0) {
+      all[length] = ' ';
+    }
+    length = n > 0 ? start + (size_t)n : length;
+  }
+  all[length] = '\0';
+  copy_clean(text, SMR_OWNER_FIELD_BYTES, all);
+}
+
 void smr_owner_get_self(const char *writer, smr_owner *owner) {
   *owner = (smr_owner){.pid = getpid(), .start_time = -1};
   char state = 0;
-  char link[SMR_OWNER_FIELD_BYTES] = "";
   copy_clean(owner->writer, sizeof owner->writer, writer);
   smr_owner_get_host(owner->host);
   read_line("/proc/sys/kernel/random/boot_id", owner->boot, sizeof owner->boot);
-  if (readlink("/proc/self/ns/pid", link, sizeof link - 1) > 0) {
-    copy_clean(owner->pid_namespace, sizeof owner->pid_namespace, link);
-  }
+  get_namespaces(owner->pid_namespace);
   (void)read_process(owner->pid, &state, &owner->start_time);
   get_slurm(owner);
 }

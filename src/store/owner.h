@@ -14,7 +14,7 @@ typedef struct {
   char writer[SMR_OWNER_NAME_BYTES];
   char host[SMR_OWNER_NAME_BYTES];
   char boot[SMR_OWNER_FIELD_BYTES];          /* of this start of the kernel */
-  char pid_namespace[SMR_OWNER_FIELD_BYTES]; /* in which `pid` means something */
+  char pid_namespace[SMR_OWNER_FIELD_BYTES]; /* in which `pid` means something; and of times */
   int64_t pid, start_time;                   /* start in clock ticks since the kernel's start */
   char cluster[SMR_OWNER_FIELD_BYTES];       /* Slurm's, as are the following */
   char job[SMR_OWNER_FIELD_BYTES];

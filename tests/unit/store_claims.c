@@ -260,6 +260,7 @@ static void test_pid_reuse(void **state) {
   assert_int_equal(take(owner, "x", 0), SMR_CLAIM_TAKEN);
   assert_int_equal(take(owner, "y", 0), SMR_CLAIM_TAKEN);
   assert_int_equal(take(owner, "z", 0), SMR_CLAIM_TAKEN);
+  assert_int_equal(take(owner, "t", 0), SMR_CLAIM_TAKEN);
   forge("claims/x.0", "writer", "reused");
   forge("claims/x.0", "start_time", "1");
   forge("claims/y.0", "writer", "other-kernel");
@@ -268,10 +269,28 @@ static void test_pid_reuse(void **state) {
   forge("claims/z.0", "writer", "other-container");
   forge("claims/z.0", "start_time", "1");
   forge("claims/z.0", "pid_namespace", "pid:[1]");
+  /* In another time namespace the same process has another start time. */
+  char here[64] = "";
+  char clock[64] = "";
+  char both[160];
+  char *text = NULL;
+  size_t bytes = 0;
+  assert_true(readlink("/proc/self/ns/pid", here, sizeof here - 1) > 0);
+  if (readlink("/proc/self/ns/time", clock, sizeof clock - 1) > 0) {
+    snprintf(both, sizeof both, "\npid_namespace %s %s\n", here, clock);
+    scratch_get("claims/t.0", &text, &bytes);
+    assert_non_null(strstr(text, both));
+    smr_memory_free(text);
+  }
+  snprintf(both, sizeof both, "%s time:[1]", here);
+  forge("claims/t.0", "writer", "other-clock");
+  forge("claims/t.0", "start_time", "1");
+  forge("claims/t.0", "pid_namespace", both);
   smr_claims_refresh(claims);
   assert_int_equal(take(claims, "x", 1), SMR_CLAIM_INHERITED);
   assert_int_equal(take(claims, "y", 0), SMR_CLAIM_BUSY);
   assert_int_equal(take(claims, "z", 0), SMR_CLAIM_BUSY);
+  assert_int_equal(take(claims, "t", 0), SMR_CLAIM_BUSY);
   smr_claims_close(&claims);
   smr_claims_close(&owner);
 }
