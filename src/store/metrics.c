@@ -1,9 +1,13 @@
 /* A history of numbers over steps: rows in memory, one column a variable in the file. */
 #include "simmer/store/metrics.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "simmer/base/file.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 
@@ -219,12 +223,64 @@ static smr_status fill_sheet(const smr_metrics *m, sheet *s) {
   return SMR_OK;
 }
 
+/* The last step that the file at path tells of; -1 when there is no such file, row or sense. */
+static int64_t read_last_step(const char *path) {
+  smr_arrays *file = NULL;
+  smr_array steps;
+  int64_t last = -1;
+  if (!smr_file_exists(path)) {
+    return -1;
+  }
+  smr_status status = smr_arrays_open(path, &file);
+  if (status == SMR_OK) {
+    status = smr_arrays_inspect(file, "step", &steps);
+  }
+  if (status == SMR_OK && steps.n_dimensions == 1 && steps.shape[0] > 0) {
+    status = smr_arrays_read(file, "step", SMR_I64, steps.shape[0] - 1, 1, &last);
+  }
+  if (status != SMR_OK) {
+    smr_error_clear(); /* it is replaced */
+    last = -1;
+  }
+  smr_arrays_close(&file);
+  return last;
+}
+
+/* Puts a new file, already on disk, in the place of one that doesn't go further. A process that
+ * stood still in the write, for so long that its unit was taken over, finds out here. */
+static smr_status replace(const smr_metrics *metrics, const char *fresh, const char *path) {
+  const int64_t last = metrics->n_rows > 0 ? metrics->steps[metrics->n_rows - 1] : -1;
+  if (read_last_step(path) > last) {
+    (void)unlink(fresh);
+    return SMR_OK;
+  }
+  if (rename(fresh, path) != 0) {
+    const int cause = errno;
+    (void)unlink(fresh);
+    SMR_FAIL(cause == ENOSPC || cause == EDQUOT ? SMR_ERR_FULL : SMR_ERR_IO,
+             "cannot put a new file at %s: %s", path, strerror(cause));
+  }
+  char folder[SMR_PATH_BYTES];
+  snprintf(folder, sizeof folder, "%s", path);
+  char *slash = strrchr(folder, '/');
+  snprintf(slash == NULL ? folder : slash, 3, slash == NULL ? "." : "/.");
+  return smr_file_sync_folder(folder);
+}
+
 smr_status smr_metrics_write(const smr_metrics *metrics, const char *path, int64_t n_attributes,
                              const smr_attribute *attributes) {
+  char fresh[SMR_PATH_BYTES], unique[SMR_UNIQUE_BYTES];
   sheet s = {0};
+  const int length = snprintf(fresh, sizeof fresh, "%s.new.%s", path, smr_file_make_unique(unique));
+  if (length < 0 || (size_t)length >= sizeof fresh) {
+    SMR_FAIL(SMR_ERR_LIMIT, "the path %.60s... is too long", path);
+  }
   smr_status status = fill_sheet(metrics, &s);
   if (status == SMR_OK) {
-    status = smr_arrays_write(path, s.n, s.arrays, n_attributes, attributes);
+    status = smr_arrays_write(fresh, s.n, s.arrays, n_attributes, attributes);
+  }
+  if (status == SMR_OK) {
+    status = replace(metrics, fresh, path);
   }
   smr_memory_free(s.arrays);
   smr_memory_free(s.columns);

@@ -126,6 +126,49 @@ static void test_empty(void **state) {
   smr_metrics_destroy(&metrics);
 }
 
+static void check_count(int64_t n_rows) {
+  smr_arrays *file = NULL;
+  smr_array step;
+  assert_ok(smr_arrays_open(scratch_path("metrics.h5"), &file));
+  assert_ok(smr_arrays_inspect(file, "step", &step));
+  assert_int_equal(step.shape[0], n_rows);
+  smr_arrays_close(&file);
+}
+
+static void write_rows(int64_t n_rows, const char *title) {
+  const smr_attribute attribute = {.name = "title", .text = title};
+  smr_metrics *metrics = create_filled(n_rows);
+  assert_ok(smr_metrics_write(metrics, scratch_path("metrics.h5"), 1, &attribute));
+  smr_metrics_destroy(&metrics);
+}
+
+/* A process that was taken for dead wakes up with an older history than its heir has written. */
+static void test_late_writer(void **state) {
+  (void)state;
+  char name[256];
+  char *text = NULL;
+  smr_arrays *file = NULL;
+  write_rows(0, "empty");
+  write_rows(5, "heir");
+  write_rows(3, "late");
+  check_count(5);
+  write_rows(0, "late");
+  check_count(5);
+  write_rows(5, "as long");
+  assert_ok(smr_arrays_open(scratch_path("metrics.h5"), &file));
+  assert_ok(smr_arrays_read_attribute(file, "title", &text));
+  assert_string_equal(text, "as long");
+  smr_memory_free(text);
+  smr_arrays_close(&file);
+  write_rows(6, "longer");
+  check_count(6);
+  /* What can't be read keeps nobody from writing. */
+  scratch_put("metrics.h5", "damage", 6);
+  write_rows(3, "after damage");
+  check_count(3);
+  assert_int_equal(scratch_count("", "metrics.h5", name), 1);
+}
+
 /* Through the arrays of a checkpoint into another history: the same file. */
 static void test_state(void **state) {
   (void)state;
@@ -213,6 +256,7 @@ int main(void) {
       cmocka_unit_test(test_history),
       cmocka_unit_test_setup_teardown(test_file, scratch_create, scratch_destroy),
       cmocka_unit_test_setup_teardown(test_empty, scratch_create, scratch_destroy),
+      cmocka_unit_test_setup_teardown(test_late_writer, scratch_create, scratch_destroy),
       cmocka_unit_test_setup_teardown(test_state, scratch_create, scratch_destroy),
       cmocka_unit_test_setup_teardown(test_compare, scratch_create, scratch_destroy),
       cmocka_unit_test_setup_teardown(test_failure, scratch_create, scratch_destroy),

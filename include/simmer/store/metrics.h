@@ -30,7 +30,8 @@ smr_status smr_metrics_resize(smr_metrics *metrics, int64_t n_rows) SMR_NODISCAR
  * appended to the list, pointing into the history until the next add or resize. */
 smr_status smr_metrics_list_state(smr_metrics *metrics, smr_state *state) SMR_NODISCARD;
 /* metrics.h5: coordinate `step`, a coordinate 1..n for each second dimension, one dataset a metric;
- * replaced whole (smr_arrays_write). One rank calls. */
+ * replaced whole, but for a file whose last step is a later one: that is from whoever took the
+ * training over meanwhile, and stays. One rank calls. */
 smr_status smr_metrics_write(const smr_metrics *metrics, const char *path, int64_t n_attributes,
                              const smr_attribute *attributes) SMR_NODISCARD;
 
