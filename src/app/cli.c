@@ -438,6 +438,7 @@ int smr_app_run(int argc, char **argv) {
     printf("usage: simmer %s %s\n\n%s\n", command->name, command->usage, command->summary);
     return 0;
   }
+  smr_stop_ignore_limits();
   omp_set_num_threads(smr_cli_count_threads());
   const char *warning = NULL;
   smr_linalg_start(&warning);

@@ -4,6 +4,8 @@
 
 /* Installs the handlers; a second SIGINT ends the process at once. */
 void smr_stop_install(void);
+/* A file-size limit that is reached is an error of write(2) from now on, not a death. */
+void smr_stop_ignore_limits(void);
 /* The signal that asked to stop, 0 if none. */
 int smr_stop_get_signal(void);
 
