@@ -2,4 +2,6 @@
 if(SIMMER_FAULTS)
   simmer_add_ctest(fault.points LABELS fault TIMEOUT 900 PROCESSORS 2
     COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/fault/test_faults.py)
+  simmer_add_ctest(fault.storm LABELS fault TIMEOUT 600 PROCESSORS 2
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/fault/storm.py)
 endif()
