@@ -195,8 +195,7 @@ class Storm:
     def run_sites(self) -> None:
         for i, site in enumerate(find_sites()):
             places = next((SITES[p] for p in sorted(SITES, key=len, reverse=True) if site.startswith(p)), list(JOBS))
-            places = [name for name in places if name in self.experiments and self.matches("site", name)] or \
-                ([places[0]] if self.matches("site " + site, "") and places[0] in self.experiments else [])
+            places = [name for name in places if name in self.experiments and self.matches("site " + site, name)]
             for rank in range(3 if places else 0):
                 name = places[(i + rank) % len(places)]
                 self.strike(f"site {site}:{rank}:{1 + (i * 7 + rank * 3) % 5}", name, s.site)

@@ -361,4 +361,7 @@ def site(trial: Trial) -> int:
             trial.fail("unclear", f"{name}: retry ended with {done.returncode}: {done.stderr}")
     else:
         attempt.check_error(code, name)
+    if code == 0 and name.startswith("linalg.svd.divide:"):
+        # The other algorithm came in, whose last bits are its own: no disturbance to recover from.
+        shutil.rmtree(trial.out)
     return int(code != 0)
