@@ -243,19 +243,61 @@ smr_status smr_estimate_bennett(const smr_ladder_energies *e, smr_log_z_estimate
   return estimate_pooled(e, bennett, out);
 }
 
-/* The jackknife of a mean is its usual standard error; updated chain by chain (Welford 1962). */
-smr_status smr_estimate_integration(const smr_ladder_energies *e, smr_log_z_estimate *out) {
-  double mean = 0.0;
-  double squares = 0.0;
+/* With g = sum of the chains' g_c and g(d) = 0, chain c moves the root d by about -g_c / g'. */
+smr_status smr_estimate_bennett_pooled(const smr_ladder_energies *e, double *values) {
   SMR_TRY(check(e));
   for (int64_t chain = 0; chain < e->n_chains; chain++) {
-    const double log_ratio = integrate_chain(e, chain);
-    const double d = log_ratio - mean;
-    mean += d / (double)(chain + 1);
-    squares += d * (log_ratio - mean);
+    values[chain] = e->log_z0;
   }
-  const double n = (double)e->n_chains;
-  out->log_z = e->log_z0 + mean;
-  out->stderr_log_z = e->n_chains > 1 ? sqrt(squares / (n * (n - 1.0))) : (double)NAN;
+  for (int64_t t = 0; t + 1 < e->n_temperatures; t++) {
+    const double d = solve_bennett(e, t);
+    double total = 0.0;
+    double total_slope = 0.0;
+    count_all(e, t, d, &total, &total_slope);
+    for (int64_t chain = 0; chain < e->n_chains; chain++) {
+      const ladder_edge edge = get_edge(e, chain, t);
+      double excess = 0.0;
+      double slope = 0.0;
+      count_acceptances(&edge, d, &excess, &slope);
+      values[chain] += d - (double)e->n_chains * excess / total_slope;
+    }
+  }
+  return SMR_OK;
+}
+
+/* The jackknife of a mean is its usual standard error; updated value by value (Welford 1962). */
+typedef struct {
+  int64_t n;
+  double mean, squares;
+} running_mean;
+
+static void add_value(running_mean *m, double x) {
+  const double d = x - m->mean;
+  m->n++;
+  m->mean += d / (double)m->n;
+  m->squares += d * (x - m->mean);
+}
+
+static smr_log_z_estimate finish(const running_mean *m, double log_z0) {
+  const double n = (double)m->n;
+  return (smr_log_z_estimate){log_z0 + m->mean,
+                              m->n > 1 ? sqrt(m->squares / (n * (n - 1.0))) : (double)NAN};
+}
+
+smr_log_z_estimate smr_estimate_mean(int64_t n, const double *values) {
+  running_mean m = {0};
+  for (int64_t i = 0; i < n; i++) {
+    add_value(&m, values[i]);
+  }
+  return finish(&m, 0.0);
+}
+
+smr_status smr_estimate_integration(const smr_ladder_energies *e, smr_log_z_estimate *out) {
+  running_mean m = {0};
+  SMR_TRY(check(e));
+  for (int64_t chain = 0; chain < e->n_chains; chain++) {
+    add_value(&m, integrate_chain(e, chain));
+  }
+  *out = finish(&m, e->log_z0);
   return SMR_OK;
 }

@@ -1,9 +1,9 @@
 /* What else a caller sees of the replicas: who is where, states at beta = 1, numbers of any kind
  * made from the states. */
 #include <stdbool.h>
+#include <string.h>
 
 #include "simmer/base/integer.h"
-#include "simmer/base/memory.h"
 #include "simmer/comm/reduce.h"
 #include "tempering_private.h"
 
@@ -11,27 +11,29 @@ const int32_t *smr_tempering_get_replicas(const smr_tempering *t) {
   return t->replicas;
 }
 
+/* A sample comes from one rank, as bits; the others add zeros. */
 smr_status smr_tempering_get_part(const smr_tempering *t, int part, float *x) {
   const int64_t most = t->config.most_temperatures;
   const int64_t width = t->model->widths[part];
-  const int64_t n = t->config.n_chains * width;
-  int32_t *bits = NULL;
-  smr_status status = smr_agree(
-      t->context, smr_memory_alloc(n, sizeof *bits, "samples of parallel tempering", &bits));
-  SMR_TRY_DONE(status);
+  const int64_t n_words = smr_int_ceil_divide(width, TEMPERING_WORD_BITS);
+  const int64_t n = t->config.n_chains * n_words;
+  memset(t->bits, 0, (size_t)n * sizeof *t->bits);
   for (int64_t c = 0; c < t->config.n_chains; c++) {
     const int64_t row = c * most + t->replicas[c * most + t->n_temperatures - 1] - t->first_row;
+    uint32_t *words = (uint32_t *)t->bits + c * n_words;
     for (int64_t j = 0; row >= 0 && row < t->n_rows && j < width; j++) {
-      bits[c * width + j] = t->parts[part][row * width + j] != 0.0F;
+      words[j / TEMPERING_WORD_BITS] |= (uint32_t)(t->parts[part][row * width + j] != 0.0F)
+                                        << j % TEMPERING_WORD_BITS;
     }
   }
-  SMR_TRY_DONE(smr_reduce_sum32(t->context, n, bits));
-  for (int64_t i = 0; i < n; i++) {
-    x[i] = (float)bits[i];
+  SMR_TRY(smr_reduce_sum32(t->context, n, t->bits));
+  for (int64_t c = 0; c < t->config.n_chains; c++) {
+    const uint32_t *words = (const uint32_t *)t->bits + c * n_words;
+    for (int64_t j = 0; j < width; j++) {
+      x[c * width + j] = (float)(words[j / TEMPERING_WORD_BITS] >> j % TEMPERING_WORD_BITS & 1U);
+    }
   }
-done:
-  smr_memory_free(bits);
-  return status;
+  return SMR_OK;
 }
 
 int64_t smr_tempering_count_observed(const smr_tempering *t, int64_t n) {

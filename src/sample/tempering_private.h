@@ -3,9 +3,11 @@
 #ifndef SIMMER_SAMPLE_TEMPERING_PRIVATE_H
 #define SIMMER_SAMPLE_TEMPERING_PRIVATE_H
 
+#include <stdbool.h>
+
 #include "simmer/sample/tempering.h"
 
-enum { TEMPERING_SHARD_ROWS = 128 };
+enum { TEMPERING_SHARD_ROWS = 128, TEMPERING_WORD_BITS = 32 };
 enum { TRIP_NONE, TRIP_FROM_HOT, TRIP_FROM_COLD }; /* where a replica was since it was hot */
 
 struct smr_tempering {
@@ -27,8 +29,12 @@ struct smr_tempering {
   double *rejections;     /* [M] sums over scans and chains since the last change */
   int64_t n_statistics;   /* scans in them */
   int64_t round_trips;
-  double *energies; /* [scans x C x T] */
-  int32_t *indices; /* [scans x C x T] */
+  double *energies;     /* [scans x C x T]; with a window W [2W x C x T], see below */
+  int32_t *indices;     /* [scans x C x T]; NULL with a window */
+  int64_t window_first; /* rows of the window begin here; they move to the front when it is full */
+  int64_t n_window;
+  double *drifts; /* [2W x C] of the window's rows */
+  double *drift;  /* [C] */
   /* Scratch. */
   double *mean_rejections; /* [M] */
   double *gathered;        /* [ranks x (share_rows + 1)] energies of rows, and a failure */
@@ -37,9 +43,26 @@ struct smr_tempering {
   double *uniforms;        /* [M] */
   double *old;             /* [M] */
   float *work;             /* [threads x shard x work_floats] */
+  int32_t *bits;           /* [C x words] samples on their way between ranks */
 };
 
+static inline bool tempering_has_window(const smr_tempering *t) {
+  return t->config.window > 0;
+}
 /* beta of all rows from the permutation. */
 void tempering_set_betas(smr_tempering *t);
+/* Sweeps of this rank's rows, and u [C x M] of all rows on all ranks. Collective. */
+smr_status tempering_sweep(smr_tempering *t) SMR_NODISCARD;
+/* Even edges in even scans, odd ones in odd scans; rejections of all edges and round trips are
+ * counted. */
+void tempering_swap(smr_tempering *t);
+/* Mean rejections, and their sum; NaN before the first scan. */
+double tempering_find_barrier(const smr_tempering *t);
+/* A new ladder from them. */
+smr_status tempering_adapt(smr_tempering *t) SMR_NODISCARD;
+/* Keeps the scan's energies: all of them, or in the window. */
+void tempering_measure(smr_tempering *t);
+/* Moves the window to the front, zeros behind it. */
+void tempering_tidy_window(smr_tempering *t);
 
 #endif

@@ -47,6 +47,17 @@ static smr_status append_part(smr_tempering *t, int part, smr_state *state) {
                                          .n_rows = t->n_rows});
 }
 
+static smr_status list_window(smr_tempering *t, smr_state *state) {
+  const int64_t n_chains = t->config.n_chains;
+  const int64_t window = t->config.window;
+  tempering_tidy_window(t);
+  SMR_TRY(append_scalar(state, "n_window", "scans in the window", &t->n_window));
+  SMR_TRY(append_list(state, "energies", SMR_F64, window * n_chains * t->config.most_temperatures,
+                      t->energies));
+  SMR_TRY(append_list(state, "drifts", SMR_F64, window * n_chains, t->drifts));
+  return append_list(state, "drift", SMR_F64, n_chains, t->drift);
+}
+
 smr_status smr_tempering_list_state(smr_tempering *t, smr_state *state) {
   const int64_t most = t->config.most_temperatures;
   const int64_t rows = t->config.n_chains * most;
@@ -61,6 +72,9 @@ smr_status smr_tempering_list_state(smr_tempering *t, smr_state *state) {
   SMR_TRY(append_list(state, "rejections", SMR_F64, most, t->rejections));
   SMR_TRY(append_list(state, "replicas", SMR_I32, rows, t->replicas));
   SMR_TRY(append_list(state, "trips", SMR_I32, rows, t->trips));
+  if (tempering_has_window(t)) {
+    return list_window(t, state);
+  }
   SMR_TRY(append_list(state, "energies", SMR_F64, t->config.scans * rows, t->energies));
   return append_list(state, "indices", SMR_I32, t->config.scans * rows, t->indices);
 }
@@ -86,7 +100,7 @@ static smr_status check_replicas(const smr_tempering *t) {
 static smr_status check(const smr_tempering *t) {
   if (t->scan < 0 || t->scan > smr_tempering_count_scans(t) || t->n_temperatures < 1 ||
       t->n_temperatures > t->config.most_temperatures || t->n_statistics < 0 ||
-      t->n_statistics > t->scan) {
+      t->n_statistics > t->scan || t->n_window < 0 || t->n_window > t->config.window) {
     SMR_FAIL(SMR_ERR_INPUT,
              "the state to go on from is at scan %" PRId64 " of %" PRId64 " with %" PRId64
              " temperatures of %" PRId64,

@@ -295,6 +295,125 @@ static void test_resume_refuses(void **state) {
   check_refusal("betas", "no rising ladder");
 }
 
+/* Scans without end, of which the latest are kept, with a ladder that the caller adapts. */
+static const smr_tempering_config endless = {.n_chains = 13,
+                                             .n_temperatures = -1,
+                                             .most_temperatures = 40,
+                                             .window = 8,
+                                             .sweeps = 1,
+                                             .seed = 6};
+enum { ENDLESS_ROUND = 21, ENDLESS_SCANS = 75 };
+
+/* On from where it is to scan `end`: the ladder adapts every 21 scans, ln Z drifts every third. */
+static void run_endless(smr_tempering *t, int64_t end) {
+  for (int64_t i = smr_tempering_get_scan(t); i < end; i++) {
+    double change[13];
+    run(t, 1);
+    for (int k = 0; k < 13; k++) {
+      change[k] = (double)(i + 10 * k);
+    }
+    if (i % 3 == 2) {
+      smr_tempering_note_drift(t, change);
+    }
+    if (i % ENDLESS_ROUND == ENDLESS_ROUND - 1) {
+      assert_ok(smr_tempering_adapt(t));
+    }
+  }
+}
+
+/* NaN is nowhere, and -0 is as good as 0. */
+static bool is_same(size_t n, const double *x, const double *y) {
+  bool result = true;
+  for (size_t i = 0; i < n; i++) {
+    result = result && x[i] == y[i];
+  }
+  return result;
+}
+
+static void assert_same_window(smr_tempering *t, smr_tempering *reference) {
+  const smr_tempering_view x = smr_tempering_get(t);
+  const smr_tempering_view y = smr_tempering_get(reference);
+  float v[13 * V], v2[13 * V];
+  assert_on_all(x.n_temperatures == y.n_temperatures && x.n_scans == y.n_scans &&
+                x.n_window == y.n_window && x.round_trips == y.round_trips);
+  const size_t n = (size_t)(x.n_window * x.n_chains);
+  assert_on_all(is_same((size_t)x.n_temperatures, x.betas, y.betas));
+  assert_on_all(is_same(n * (size_t)x.n_temperatures, x.energies, y.energies));
+  assert_on_all(is_same(n, x.drifts, y.drifts));
+  assert_on_all(is_same(13, x.drift, y.drift));
+  assert_ok(smr_tempering_get_samples(t, v));
+  assert_ok(smr_tempering_get_samples(reference, v2));
+  int n_different = 0;
+  for (int i = 0; i < 13 * V; i++) {
+    n_different += v[i] != v2[i];
+  }
+  assert_on_all(n_different == 0);
+}
+
+static void test_endless(void **state) {
+  static const int64_t stops[] = {0, 7, 21, 40, 74};
+  smr_energy_model *model = NULL;
+  (void)state;
+  assert_ok(smr_energy_create_rbm(&rbm, a, &model));
+  smr_tempering *reference = start(alone, model, &endless);
+  run_endless(reference, ENDLESS_SCANS);
+  const smr_tempering_view view = smr_tempering_get(reference);
+  assert_int_equal(view.n_window, 8);
+  assert_int_equal(view.n_scans, ENDLESS_SCANS % ENDLESS_ROUND);
+  assert_true(view.n_temperatures < 16 && view.round_trips > 0);
+  assert_null(view.indices);
+  for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+    smr_tempering *first = start(alone, model, &endless);
+    smr_tempering *second = start(test_world, model, &endless);
+    omp_set_num_threads(1 + (int)i % 2);
+    run_endless(first, stops[i]);
+    run_endless(second, 3); /* what it has done must leave no trace */
+    copy_state(first, second);
+    assert_ok(smr_tempering_resume(second));
+    run_endless(second, ENDLESS_SCANS);
+    assert_same_window(second, reference);
+    smr_tempering_destroy(&first);
+    smr_tempering_destroy(&second);
+  }
+  omp_set_num_threads(1);
+  smr_tempering_destroy(&reference);
+  smr_energy_destroy(&model);
+}
+
+/* The window holds the latest scans in their order, each with the drift at its time; a change of
+ * the ladder empties it. */
+static void test_window(void **state) {
+  static double rows[ENDLESS_SCANS][13 * 40];
+  double drifts[ENDLESS_SCANS];
+  double drift = 0.0;
+  smr_energy_model *model = NULL;
+  (void)state;
+  assert_ok(smr_energy_create_rbm(&rbm, a, &model));
+  smr_tempering *t = start(test_world, model, &endless);
+  for (int64_t i = 0; i < ENDLESS_SCANS; i++) {
+    drifts[i] = drift;
+    run_endless(t, i + 1);
+    drift += i % 3 == 2 ? (double)(i + 10 * 12) : 0.0;
+    const smr_tempering_view view = smr_tempering_get(t);
+    const int64_t n = 13 * view.n_temperatures;
+    if (view.n_window == 0) {
+      assert_int_equal(i % ENDLESS_ROUND, ENDLESS_ROUND - 1);
+      continue;
+    }
+    const int64_t since = i % ENDLESS_ROUND + 1;
+    assert_int_equal(view.n_window, since < 8 ? since : 8);
+    memcpy(rows[i], view.energies + (view.n_window - 1) * n, (size_t)n * sizeof(double));
+    for (int64_t k = 0; k < view.n_window; k++) {
+      const int64_t scan = i - view.n_window + 1 + k;
+      assert_memory_equal(view.energies + k * n, rows[scan], (size_t)n * sizeof(double));
+      assert_true(view.drifts[k * 13 + 12] == drifts[scan]);
+    }
+    assert_true(view.drift[12] == drift);
+  }
+  smr_tempering_destroy(&t);
+  smr_energy_destroy(&model);
+}
+
 /* A failure in one shard is the same failure on all ranks. */
 static smr_status fail_second_shard(const void *self, const smr_energy_draw *draw, int64_t n,
                                     const double *beta, float *const *parts, float *work) {
@@ -321,6 +440,9 @@ static void test_mistakes(void **state) {
   assert_fails(smr_tempering_create(test_world, model, &config, &t), SMR_ERR_INPUT, "0 sweeps");
   assert_null(t);
   config.sweeps = 1;
+  config.window = 4;
+  assert_fails(smr_tempering_create(test_world, model, &config, &t), SMR_ERR_INPUT, "window of 4");
+  config.window = 0;
   smr_energy_model broken = *model;
   broken.sweep = fail_second_shard;
   t = start(test_world, &broken, &config);
@@ -392,5 +514,7 @@ static int end_alone(void **state) {
 MPI_TEST_MAIN(cmocka_unit_test(test_distribution), cmocka_unit_test(test_two_modes),
               cmocka_unit_test_setup_teardown(test_same_bits, start_alone, end_alone),
               cmocka_unit_test_setup_teardown(test_resume, start_alone, end_alone),
-              cmocka_unit_test(test_resume_refuses), cmocka_unit_test(test_mistakes),
-              cmocka_unit_test(test_ladder), cmocka_unit_test(test_ising_rbm))
+              cmocka_unit_test_setup_teardown(test_endless, start_alone, end_alone),
+              cmocka_unit_test(test_window), cmocka_unit_test(test_resume_refuses),
+              cmocka_unit_test(test_mistakes), cmocka_unit_test(test_ladder),
+              cmocka_unit_test(test_ising_rbm))

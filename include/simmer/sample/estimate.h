@@ -33,6 +33,13 @@ smr_status smr_estimate_stepping_backward(const smr_ladder_energies *e,
 /* Bennett's acceptance ratio (Bennett 1976) on every edge. */
 smr_status smr_estimate_bennett(const smr_ladder_energies *e,
                                 smr_log_z_estimate *out) SMR_NODISCARD;
+/* Bennett's ratio of all chains together, for few scans of many chains: an estimate of each chain
+ * alone would be as biased as it is short. values[C] are what the chains stand for, as in a
+ * jackknife (influences, to first order): smr_estimate_mean of them is the estimate. NaN where two
+ * temperatures have nothing in common. */
+smr_status smr_estimate_bennett_pooled(const smr_ladder_energies *e, double *values) SMR_NODISCARD;
+/* Mean of n >= 1 independent values, and its standard error; NaN for one. */
+smr_log_z_estimate smr_estimate_mean(int64_t n, const double *values);
 /* Thermodynamic integration, with the trapezoid rule corrected by the energies' variances (Euler &
  * Maclaurin): an edge of step d is off by O(d^5). */
 smr_status smr_estimate_integration(const smr_ladder_energies *e,

@@ -6,7 +6,11 @@
  * `sweeps` block-Gibbs sweeps of every row at its beta, the energies u of all rows gathered, one
  * round of even or odd swaps decided from them once, alike on every rank, from random numbers keyed
  * (seed, scan, pair, chain). Rows are cut into fixed shards of 128 that ranks and OpenMP threads
- * take; bits depend on the configuration alone. */
+ * take; bits depend on the configuration alone.
+ *
+ * Either a ladder is tuned and measured and then done; or, with a window, scans go on without end
+ * under a model that may change between them (training), the latest energies are kept, and the
+ * caller says when the ladder adapts. */
 #ifndef SIMMER_SAMPLE_TEMPERING_H
 #define SIMMER_SAMPLE_TEMPERING_H
 
@@ -21,6 +25,8 @@ typedef struct {
   int64_t rounds;      /* tuning rounds of 2, 4, 8, … scans; the ladder is adapted after each */
   int64_t scans;       /* measured ones after tuning */
   int64_t sweeps;      /* per scan */
+  int64_t window;      /* > 0: scans without end, of which the latest so many are kept; rounds and
+                          scans must be 0 */
   const double *betas; /* first ladder [n_temperatures], strictly increasing within 0 to 1; NULL =
                           equal steps; must be NULL when the number is to be found */
   uint64_t seed;
@@ -33,10 +39,15 @@ typedef struct {
   const double *betas;     /* [T] */
   const double *rejection; /* [T-1] mean rejection probability of each edge, of all scans */
   double barrier;          /* sum of the rejections, Lambda */
-  int64_t round_trips;     /* of all chains */
+  int64_t round_trips;     /* of all chains; with a window since the start */
   const double *energies;  /* u [n_scans x C x T] by temperature, before the scan's swaps; NULL
-                              while tuning */
-  const int32_t *indices;  /* replica (slot) at temperature t, likewise: [n_scans x C x T] */
+                              while tuning; with a window u [n_window x C x T] */
+  const int32_t *indices;  /* replica (slot) at temperature t, likewise: [n_scans x C x T]; NULL
+                              with a window */
+  /* With a window: */
+  int64_t n_window;     /* scans kept since the last ladder change */
+  const double *drifts; /* [n_window x C] what was noted of each chain's drift at those scans */
+  const double *drift;  /* [C] and now */
 } smr_tempering_view;
 
 typedef struct smr_tempering smr_tempering;
@@ -53,6 +64,14 @@ smr_status smr_tempering_scan(smr_tempering *tempering, int *is_done) SMR_NODISC
 int64_t smr_tempering_get_scan(const smr_tempering *tempering); /* done so far */
 int64_t smr_tempering_count_scans(const smr_tempering *tempering);
 smr_tempering_view smr_tempering_get(const smr_tempering *tempering);
+/* With a window: a new ladder at equal steps of the barrier of all scans since the last change, or
+ * fails as smr_ladder_adapt; then nothing is kept. A number of temperatures that is to be found
+ * changes only when it is off by more than an eighth. Nothing happens before the first scan.
+ * Collective. */
+smr_status smr_tempering_adapt(smr_tempering *tempering) SMR_NODISCARD;
+/* With a window: the model has changed, and its ln Z by change[C] as each chain sees it; alike on
+ * all ranks. Local. */
+void smr_tempering_note_drift(smr_tempering *tempering, const double *change);
 /* States at beta = 1 of all chains, part 0, x [C x widths[0]] on all ranks. Collective. */
 smr_status smr_tempering_get_samples(const smr_tempering *tempering, float *x) SMR_NODISCARD;
 /* The same of any part, x [C x widths[part]]. Collective. */
@@ -74,7 +93,7 @@ smr_status smr_tempering_observe(const smr_tempering *tempering,
                                  const smr_tempering_observer *observer, double *work,
                                  float *x) SMR_NODISCARD;
 int64_t smr_tempering_count_observed(const smr_tempering *tempering, int64_t n);
-/* For checkpoints, as train/trainer.h does. Local; collective. */
+/* For checkpoints, as train/trainer.h does: local; collective. */
 smr_status smr_tempering_list_state(smr_tempering *tempering, smr_state *state) SMR_NODISCARD;
 smr_status smr_tempering_resume(smr_tempering *tempering) SMR_NODISCARD;
 /* Operations of a scan, and bytes per rank. Local. */
