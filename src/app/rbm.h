@@ -38,33 +38,58 @@ extern const smr_key_table smr_rbm_keys, smr_renormalize_keys;
 
 /* X(name, unit, meaning): what a monitoring point records, and, at the last one, a unit's outputs.
  */
-#define SMR_RBM_METRICS(X)                                                                    \
-  X(epoch, "epochs", "passes over the training rows")                                         \
-  X(learning_rate, "", "learning rate of the next step")                                      \
-  X(gradient_norm, "", "norm of the last step's gradient, before the limit")                  \
-  X(free_energy_train, "nats", "mean free energy of training rows")                           \
-  X(free_energy_valid, "nats", "mean free energy of held-out rows")                           \
-  X(free_energy_gap, "nats", "free energy of held-out rows above that of training rows")      \
-  X(free_energy_gap_stderr, "nats", "standard error of the free energy gap")                  \
-  X(reconstruction_error, "", "mean squared error per unit of one mean-field reconstruction") \
-  X(pseudo_log_likelihood, "nats",                                                            \
-    "pseudo-log-likelihood of training rows, one random unit a row")                          \
-  X(weight_norm, "", "Frobenius norm of W")                                                   \
-  X(hidden_activity, "", "mean probability of a hidden unit to be on, over training rows")    \
-  X(log_z, "nats", "exact log partition function, where it can be enumerated")                \
-  X(log_likelihood_train, "nats", "mean exact log-likelihood of training rows")               \
-  X(log_likelihood_test, "nats", "mean exact log-likelihood of test rows")                    \
+#define SMR_RBM_METRICS(X)                                                                       \
+  X(epoch, "epochs", "passes over the training rows")                                            \
+  X(learning_rate, "", "learning rate of the next step")                                         \
+  X(gradient_norm, "", "norm of the last step's gradient, before the limit")                     \
+  X(free_energy_train, "nats", "mean free energy of training rows")                              \
+  X(free_energy_valid, "nats", "mean free energy of held-out rows")                              \
+  X(free_energy_gap, "nats", "free energy of held-out rows above that of training rows")         \
+  X(free_energy_gap_stderr, "nats", "standard error of the free energy gap")                     \
+  X(reconstruction_error, "", "mean squared error per unit of one mean-field reconstruction")    \
+  X(pseudo_log_likelihood, "nats",                                                               \
+    "pseudo-log-likelihood of training rows, one random unit a row")                             \
+  X(weight_norm, "", "Frobenius norm of W")                                                      \
+  X(hidden_activity, "", "mean probability of a hidden unit to be on, over training rows")       \
+  X(log_z, "nats",                                                                               \
+    "log partition function: exact where it can be enumerated, else the ladder's of a tempered " \
+    "training")                                                                                  \
+  X(log_likelihood_train, "nats", "mean log-likelihood of training rows, by log_z")              \
+  X(log_likelihood_test, "nats", "mean log-likelihood of test rows, by log_z")                   \
   X(seconds, "s", "time the training took so far")
+
+/* The same of a tempered training, after those. */
+#define SMR_RBM_LADDER_METRICS(X)                                                                 \
+  X(log_z_stderr, "nats", "standard error of log_z where that is the ladder's; none where exact") \
+  X(log_z_ladder, "nats", "log partition function by the ladder, exact or not")                   \
+  X(log_z_ladder_stderr, "nats",                                                                  \
+    "standard error of log_z_ladder, from independent chains; none while equilibrium is lost")    \
+  X(ladder_temperatures, "", "temperatures of the ladder")                                        \
+  X(ladder_barrier, "", "communication barrier: sum of rejections since the ladder's change")     \
+  X(swap_acceptance, "", "acceptance of swaps at the worst edge, at the last check")              \
+  X(effective_share, "",                                                                          \
+    "share of samples that outlast the model's moves of an autocorrelation time, last check")     \
+  X(fresh_samples, "", "negative samples that are new in each update, at the last check")         \
+  X(round_trip_rate, "", "round trips per scan and chain, at the last check")                     \
+  X(sweeps, "sweeps", "scans of an update: a sweep and a round of swaps each")                    \
+  X(rate_factor, "", "factor of the learning rate while equilibrium is lost")                     \
+  X(reactions, "", "how often sweeps were added or the rate was cut so far")
 
 #define SMR_RBM_ENUM(name, unit, meaning) SMR_RBM_##name,
 enum { SMR_RBM_METRICS(SMR_RBM_ENUM) SMR_RBM_N_METRICS };
 #undef SMR_RBM_ENUM
+#define SMR_RBM_ENUM(name, unit, meaning) SMR_RBM_LADDER_##name,
+enum { SMR_RBM_LADDER_METRICS(SMR_RBM_ENUM) SMR_RBM_N_LADDER_METRICS };
+#undef SMR_RBM_ENUM
+enum { SMR_RBM_N_ALL_METRICS = (int)SMR_RBM_N_METRICS + (int)SMR_RBM_N_LADDER_METRICS };
 
 /* Steps between two monitoring points: what the job says, else an epoch, at most 1000 steps. */
 int64_t smr_rbm_get_period(const smr_rbm_job *job, int64_t n_train);
 /* Configuration of a unit with the seeds filled in. */
 smr_rbm_job smr_rbm_configure(const smr_common_config *common, const void *config);
 
+/* Does any unit have a ladder? */
+bool smr_rbm_is_tempered(const smr_job *job);
 smr_status smr_rbm_describe(const smr_job *job, smr_schema *outputs,
                             smr_schema *summaries) SMR_NODISCARD;
 smr_status smr_rbm_summarize(const void *config, const smr_schema *outputs,
@@ -80,10 +105,11 @@ const smr_images *smr_rbm_find_images(void *state, const smr_image_config *confi
 smr_status smr_rbm_check(const smr_job *job, const char *data_folder, void *survey,
                          smr_text *report) SMR_NODISCARD;
 void smr_rbm_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost);
-/* Shape of a unit's images by the survey; a source that nobody has looked at counts as MNIST. */
+/* Shape of a unit's images by the survey; a source that nobody has looked at counts as MNIST.
+ */
 smr_image_shape smr_rbm_find_shape(const smr_rbm_survey *survey, const smr_rbm_job *job);
-/* A trainer at step 0, from the parameters of job->start if there are any, read by rank 0. The job
- * and the images are borrowed. Collective on group. */
+/* A trainer at step 0, from the parameters of job->start if there are any, read by rank 0. The
+ * job and the images are borrowed. Collective on group. */
 smr_status smr_rbm_create_trainer(const smr_context *group, const smr_rbm_job *job,
                                   const smr_images *images, smr_trainer **out) SMR_NODISCARD;
 

@@ -8,15 +8,16 @@
 static const char *const sources[] = {SMR_IMAGE_SOURCES, NULL};
 static const char *const schedules[] = {"constant", "step",         "exponential",
                                         "cosine",   "inverse_time", NULL};
-static const char *const phases[] = {"cd", "pcd", NULL};
+static const char *const phases[] = {"cd", "pcd", "tempered", NULL};
 static const char *const modes[] = {"auto", "serial", "parallel", NULL};
 static const char *const terms[] = {"ones", "field", NULL};
 
 #define AT(field) offsetof(smr_rbm_job, field)
 #define AT_DATA(field) AT(data.field)
 
-/* Rows of renormalize.*; of data.*, rbm.* and train.*; of monitor.* and checkpoint.*. */
-enum { N_RENORMALIZE = 3, N_MODEL = 47, N_MONITOR = 10 };
+/* Rows of renormalize.*; of data.*, rbm.*, tempering.* and train.*; of monitor.* and checkpoint.*.
+ */
+enum { N_RENORMALIZE = 3, N_MODEL = 56, N_MONITOR = 10 };
 enum { N_KEYS = N_RENORMALIZE + N_MODEL + N_MONITOR };
 
 static const smr_key keys[] = {
@@ -40,10 +41,12 @@ static const smr_key keys[] = {
     {"rbm.hidden", SMR_KEY_INT, SMR_KEY_REQUIRED, AT(rbm.n_hidden), 1, 1e7, "units", NULL, NULL,
      "Hidden units."},
     {"rbm.negative_phase", SMR_KEY_CHOICE, 0, AT(rbm.negative_phase), 0, 0, "", "pcd", phases,
-     "Contrastive divergence from the data (Hinton 2002), or from persistent chains (Tieleman "
-     "2008)."},
+     "Contrastive divergence from the data (Hinton 2002), from persistent chains (Tieleman 2008), "
+     "or "
+     "from the cold end of parallel tempering that follows the training (Desjardins et al. 2010)."},
     {"rbm.k", SMR_KEY_INT, 0, AT(rbm.gibbs_steps), 1, 1e6, "sweeps", "1", NULL,
-     "Gibbs sweeps of the negative phase."},
+     "Gibbs sweeps of the negative phase; tempered: scans of an update, each a sweep of all "
+     "temperatures and a round of swaps."},
     {"rbm.k_final", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(rbm.gibbs_steps_final), 1, 1e6, "sweeps",
      "auto", NULL, "Sweeps that k rises to over the training; auto is rbm.k."},
     {"rbm.sampled_statistics", SMR_KEY_BOOL, 0, AT(rbm.is_sampled), 0, 0, "", "false", NULL,
@@ -63,6 +66,42 @@ static const smr_key keys[] = {
      "Model to start from: a file, an output folder, or DIR[key=value,...] for one unit of a "
      "sweep; "
      "'python -m analysis convert' makes files from NumPy arrays."},
+
+    {"tempering.chains", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(rbm.tempered.n_chains), 1, 1e6, "chains",
+     "auto", NULL,
+     "tempered: independent ladders, each giving one negative sample an update; auto is "
+     "train.batch, at most 128."},
+    {"tempering.observers", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(rbm.tempered.n_observers), 2, 1e6,
+     "chains", "auto", NULL,
+     "tempered: further ladders that give ln Z and no samples to the gradient, which would bias "
+     "it; "
+     "auto is a quarter of tempering.chains, and 16 at least."},
+    {"tempering.temperatures", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(rbm.tempered.n_temperatures), 2,
+     10000, "", "auto", NULL,
+     "tempered: temperatures of a ladder; auto follows twice its communication barrier."},
+    {"tempering.most_temperatures", SMR_KEY_INT, SMR_KEY_OR_AUTO,
+     AT(rbm.tempered.most_temperatures), 2, 10000, "", "auto", NULL,
+     "tempered: bound of an automatic number; memory is made for it. auto is 40."},
+    {"tempering.window", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(rbm.tempered.window), 4, 100000, "scans",
+     "auto", NULL,
+     "tempered: latest scans that ln Z, and the checks if the chains keep up, look at; auto is "
+     "32."},
+    {"tempering.most_sweeps", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(rbm.tempered.most_sweeps), 1, 1e6,
+     "sweeps", "auto", NULL,
+     "tempered: scans of an update when equilibrium is lost, at most; auto is 8 times rbm.k."},
+    {"tempering.least_acceptance", SMR_KEY_REAL, SMR_KEY_OR_AUTO, AT(rbm.tempered.least_acceptance),
+     0, 0.99, "", "auto", NULL,
+     "tempered: below this acceptance of swaps at any edge equilibrium counts as lost; auto is "
+     "0.15, 0 ignores it."},
+    {"tempering.least_effective", SMR_KEY_REAL, SMR_KEY_OR_AUTO, AT(rbm.tempered.least_effective),
+     0, 0.99, "", "auto", NULL,
+     "tempered: the same below this share of samples that stay effective while the model moves "
+     "through an autocorrelation time; auto is 0.5, 0 ignores it."},
+    {"tempering.least_rate", SMR_KEY_REAL, SMR_KEY_OR_AUTO | SMR_KEY_OPEN_MINIMUM,
+     AT(rbm.tempered.least_rate), 0, 1, "", "auto", NULL,
+     "tempered: the learning rate is cut by no more than this factor when equilibrium is lost; "
+     "auto "
+     "is 1/16, 1 never cuts it."},
 
     {"train.batch", SMR_KEY_INT, 0, AT(train.batch_rows), 1, 1 << 30, "rows", "512", NULL,
      "Rows of a minibatch, over all ranks."},
@@ -131,7 +170,7 @@ const smr_key_table smr_renormalize_keys = {keys, N_RENORMALIZE + N_MODEL, sizeo
 const smr_key_table smr_rbm_keys = {keys + N_RENORMALIZE, N_MODEL + N_MONITOR, sizeof(smr_rbm_job)};
 
 #define NAME(name, unit, meaning) #name,
-static const char *const output_names[] = {SMR_RBM_METRICS(NAME) NULL};
+static const char *const output_names[] = {SMR_RBM_METRICS(NAME) SMR_RBM_LADDER_METRICS(NAME) NULL};
 #undef NAME
 
 static const char *const unit_files[] = {"metrics.h5", "model.h5", NULL};

@@ -19,6 +19,7 @@ smr_rbm_job smr_rbm_configure(const smr_common_config *common, const void *confi
   job.train.seed =
       smr_random_stream("training", (uint64_t)common->seed, (uint64_t)common->replicate);
   job.monitor.seed = job.train.seed;
+  job.monitor.has_test = job.rbm.negative_phase == SMR_NEGATIVE_TEMPERED;
   if (job.train.gradient_limit == 0) {
     job.train.gradient_limit = INFINITY;
   }
@@ -182,7 +183,9 @@ void smr_rbm_plan(const void *config, const void *survey, int n_ranks, smr_unit_
   const double points = (double)n_steps / (double)smr_rbm_get_period(job, shape.n_train) + 1;
   smr_train_count_cost(&job->train, &job->rbm, shape.n_pixels, n_ranks, omp_get_max_threads(),
                        &flops, &slow_flops, &bytes);
-  smr_monitor_count_cost(&job->monitor, &shape, job->rbm.n_hidden, n_ranks, omp_get_max_threads(),
+  smr_monitor_config watched = job->monitor;
+  watched.has_test = job->rbm.negative_phase == SMR_NEGATIVE_TEMPERED;
+  smr_monitor_count_cost(&watched, &shape, job->rbm.n_hidden, n_ranks, omp_get_max_threads(),
                          &monitor);
   monitor.flops += monitor.spectrum_flops * n_ranks / (double)job->spectrum_every;
   monitor.flops += monitor.exact_flops;
@@ -191,8 +194,8 @@ void smr_rbm_plan(const void *config, const void *survey, int n_ranks, smr_unit_
                             (double)shape.n_pixels * (double)job->rbm.n_hidden;
   slow_flops += shape.flops_per_image * (double)job->train.batch_rows;
   const int64_t model = 4 * shape.n_pixels * job->rbm.n_hidden;
-  const int64_t chains = shape.n_pixels * job->train.batch_rows;
-  const int64_t history = 8 * (SMR_RBM_N_METRICS + 1 + job->monitor.n_singular_values);
+  const int64_t chains = smr_train_count_chain_bytes(&job->train, &job->rbm, shape.n_pixels);
+  const int64_t history = 8 * (SMR_RBM_N_ALL_METRICS + 1 + job->monitor.n_singular_values);
   *cost =
       (smr_unit_cost){.flops = flops * (double)n_steps + monitor.flops * points + draw_flops,
                       .slow_flops = slow_flops * (double)n_steps + monitor.slow_flops * points,
@@ -201,5 +204,5 @@ void smr_rbm_plan(const void *config, const void *survey, int n_ranks, smr_unit_
                       /* The model, its samples, and two checkpoints with momentum. */
                       .file_bytes = 5 * model + 2 * chains + 4 * shape.n_pixels * job->n_samples +
                                     3 * history * (int64_t)points,
-                      .n_shards = smr_train_count_shards(&job->train)};
+                      .n_shards = smr_train_count_pieces(&job->train, &job->rbm)};
 }

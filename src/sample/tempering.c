@@ -224,15 +224,17 @@ smr_tempering_view smr_tempering_get(const smr_tempering *t) {
   const bool is_tuning = !tempering_has_window(t) && t->scan <= t->n_tuning;
   const int64_t n_chains = t->config.n_chains;
   const double *energies = t->energies + t->window_first * n_chains * t->n_temperatures;
+  const double barrier = tempering_find_barrier(t);
   return (smr_tempering_view){.n_temperatures = t->n_temperatures,
                               .n_chains = n_chains,
                               .n_scans = t->n_statistics,
                               .betas = t->betas,
-                              .barrier = tempering_find_barrier(t),
+                              .barrier = barrier,
                               .rejection = t->mean_rejections,
                               .round_trips = t->round_trips,
                               .energies = is_tuning ? NULL : energies,
                               .indices = is_tuning ? NULL : t->indices,
+                              .n_wanted = tempering_choose_number(t, barrier),
                               .n_window = t->n_window,
                               .drifts = t->drifts + t->window_first * n_chains,
                               .drift = t->drift};
@@ -242,11 +244,18 @@ smr_status smr_tempering_get_samples(const smr_tempering *t, float *x) {
   return smr_tempering_get_part(t, 0, x);
 }
 
+static int64_t count_rows(const smr_tempering_config *config) {
+  return config->n_chains *
+         (config->n_temperatures == -1 ? config->most_temperatures : config->n_temperatures);
+}
+
+int64_t smr_tempering_count_shards(const smr_tempering_config *config) {
+  return smr_int_ceil_divide(count_rows(config), TEMPERING_SHARD_ROWS);
+}
+
 void smr_tempering_count_cost(const smr_tempering_config *config, const smr_energy_model *model,
                               int n_ranks, int n_threads, double *flops, int64_t *bytes) {
-  const int64_t most =
-      config->n_temperatures == -1 ? config->most_temperatures : config->n_temperatures;
-  const int64_t rows = config->n_chains * most;
+  const int64_t rows = count_rows(config);
   const int64_t share = smr_int_ceil_divide(smr_int_ceil_divide(rows, TEMPERING_SHARD_ROWS),
                                             smr_int_max(1, n_ranks)) *
                         TEMPERING_SHARD_ROWS;

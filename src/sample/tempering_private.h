@@ -58,6 +58,8 @@ smr_status tempering_sweep(smr_tempering *t) SMR_NODISCARD;
 void tempering_swap(smr_tempering *t);
 /* Mean rejections, and their sum; NaN before the first scan. */
 double tempering_find_barrier(const smr_tempering *t);
+/* Temperatures that a new ladder from them would have. */
+int64_t tempering_choose_number(const smr_tempering *t, double barrier);
 /* A new ladder from them. */
 smr_status tempering_adapt(smr_tempering *t) SMR_NODISCARD;
 /* Keeps the scan's energies: all of them, or in the window. */

@@ -92,14 +92,16 @@ double tempering_find_barrier(const smr_tempering *t) {
 }
 
 /* About twice the barrier. In scans without end a change costs what is known of the model, so it
- * has to be worth it. */
-static int64_t choose_number(const smr_tempering *t, double barrier) {
+ * has to be worth it; and a few temperatures more are there to see the barrier grow. */
+int64_t tempering_choose_number(const smr_tempering *t, double barrier) {
+  enum { LEAST = 2, LEAST_ENDLESS = 5 };
   const int64_t n_old = t->n_temperatures;
-  if (t->config.n_temperatures != -1) {
+  if (t->config.n_temperatures != -1 || t->n_statistics == 0) {
     return n_old;
   }
-  const int64_t n =
-      smr_int_max(2, smr_int_min((int64_t)ceil(2.0 * barrier) + 1, t->config.most_temperatures));
+  const int64_t least = tempering_has_window(t) ? LEAST_ENDLESS : LEAST;
+  const int64_t n = smr_int_min(smr_int_max(least, (int64_t)ceil(2.0 * barrier) + 1),
+                                t->config.most_temperatures);
   const int64_t difference = n > n_old ? n - n_old : n_old - n;
   return tempering_has_window(t) && 8 * difference <= n_old ? n_old : n;
 }
@@ -109,7 +111,7 @@ smr_status tempering_adapt(smr_tempering *t) {
   if (t->n_statistics == 0) {
     return SMR_OK;
   }
-  const int64_t n = choose_number(t, tempering_find_barrier(t));
+  const int64_t n = tempering_choose_number(t, tempering_find_barrier(t));
   if (n_old > 1) {
     memcpy(t->old, t->betas, (size_t)n_old * sizeof *t->old);
     SMR_TRY(smr_ladder_adapt(n_old, t->old, t->mean_rejections, n, t->betas));

@@ -38,7 +38,8 @@ static void choose_rows(const smr_monitor_config *config, const smr_image_shape 
                         int64_t n_hidden, int64_t n_rows[SMR_MONITOR_STREAMS]) {
   n_rows[SMR_STREAM_TRAIN] = smr_int_min(config->rows, shape->n_train);
   n_rows[SMR_STREAM_VALID] = smr_int_min(config->rows, shape->n_valid);
-  n_rows[SMR_STREAM_TEST] = is_exact(config, shape->n_pixels, n_hidden) ? shape->n_test : 0;
+  n_rows[SMR_STREAM_TEST] =
+      config->has_test || is_exact(config, shape->n_pixels, n_hidden) ? shape->n_test : 0;
 }
 
 /* Local part of creation. */
@@ -161,6 +162,8 @@ static void fill_values(const smr_monitor *monitor, const double *sums,
       get_variance(sums[SMR_SUM_ENERGY_VALID], sums[SMR_SUM_SQUARE_VALID], n_valid);
   values->free_energy_train = divide(sums[SMR_SUM_ENERGY_TRAIN], n);
   values->free_energy_valid = divide(sums[SMR_SUM_ENERGY_VALID], n_valid);
+  values->free_energy_test =
+      divide(sums[SMR_SUM_ENERGY_TEST], (double)monitor->rows.n_rows[SMR_STREAM_TEST]);
   values->free_energy_gap = values->free_energy_valid - values->free_energy_train;
   values->free_energy_gap_stderr = sqrt(variance);
   values->reconstruction_error = divide(sums[SMR_SUM_ERROR], n * (double)monitor->n_visible);
@@ -169,12 +172,11 @@ static void fill_values(const smr_monitor *monitor, const double *sums,
   values->log_z = values->log_likelihood_train = values->log_likelihood_test = (double)NAN;
 }
 
-static smr_status measure_exact(const smr_monitor *monitor, const smr_rbm *rbm, const double *sums,
+static smr_status measure_exact(const smr_monitor *monitor, const smr_rbm *rbm,
                                 smr_monitor_values *values) {
-  const double n_test = (double)monitor->rows.n_rows[SMR_STREAM_TEST];
   SMR_TRY(smr_enumerate_log_z(monitor->context, rbm, &values->log_z));
   values->log_likelihood_train = -values->free_energy_train - values->log_z;
-  values->log_likelihood_test = -divide(sums[SMR_SUM_ENERGY_TEST], n_test) - values->log_z;
+  values->log_likelihood_test = -values->free_energy_test - values->log_z;
   return SMR_OK;
 }
 
@@ -186,7 +188,7 @@ static smr_status measure(smr_monitor *monitor, const smr_rbm *rbm, int64_t step
   SMR_TRY(smr_reduce_sum64(monitor->context, monitor->rows.n_shards, SMR_N_SUMS, monitor->rows.sums,
                            sums));
   fill_values(monitor, sums, values);
-  return monitor->is_exact ? measure_exact(monitor, rbm, sums, values) : SMR_OK;
+  return monitor->is_exact ? measure_exact(monitor, rbm, values) : SMR_OK;
 }
 
 smr_status smr_monitor_measure(smr_monitor *monitor, const smr_rbm *rbm, int64_t step,

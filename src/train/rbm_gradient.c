@@ -32,15 +32,23 @@ static int64_t pad(int64_t n) {
   return (n + 15) / 16 * 16;
 }
 
-static int64_t count_slot(int64_t n_visible, int64_t n_hidden, int64_t shard_rows) {
-  return pad(2 * shard_rows * n_visible) + pad(2 * shard_rows * n_hidden) +
-         pad(2 * (n_visible + n_hidden)) + pad(smr_int_max(n_visible, n_hidden));
+/* Most data and model rows of a shard. */
+static int64_t count_slot_rows(const rbm_gradient *g) {
+  const int64_t n_model = smr_int_ceil_divide(g->shard_rows * g->n_chains, g->batch_rows);
+  return g->shard_rows + smr_int_min(n_model, g->n_chains);
+}
+
+static int64_t count_slot(const rbm_gradient *g) {
+  const int64_t n_rows = count_slot_rows(g);
+  return pad(n_rows * g->n_visible) + pad(n_rows * g->n_hidden) +
+         pad(2 * (g->n_visible + g->n_hidden)) + pad(smr_int_max(g->n_visible, g->n_hidden));
 }
 
 static void place_slot(const rbm_gradient *g, float *memory, rbm_slot *slot) {
+  const int64_t n_rows = count_slot_rows(g);
   slot->v = memory;
-  slot->h = slot->v + pad(2 * g->shard_rows * g->n_visible);
-  slot->sums = slot->h + pad(2 * g->shard_rows * g->n_hidden);
+  slot->h = slot->v + pad(n_rows * g->n_visible);
+  slot->sums = slot->h + pad(n_rows * g->n_hidden);
   slot->work = slot->sums + pad(2 * (g->n_visible + g->n_hidden));
 }
 
@@ -66,7 +74,7 @@ static smr_status allocate_parameters(rbm_gradient *g) {
 }
 
 static smr_status allocate_work(rbm_gradient *g) {
-  int64_t slot = count_slot(g->n_visible, g->n_hidden, g->shard_rows);
+  int64_t slot = count_slot(g);
   int64_t tile = pad(g->tiles.n_rows * g->tiles.n_cols);
   int64_t n = 0;
   SMR_TRY(smr_int_multiply(g->n_threads, slot, "workspaces of a training", &n));
@@ -112,6 +120,8 @@ smr_status rbm_gradient_create(const rbm_shape *shape, rbm_gradient **out) {
   g->n_visible = shape->n_visible;
   g->n_hidden = shape->rbm->n_hidden;
   g->batch_rows = shape->train->batch_rows;
+  g->n_chains = shape->rbm->negative_phase == SMR_NEGATIVE_TEMPERED ? shape->rbm->tempered.n_chains
+                                                                    : g->batch_rows;
   g->shard_rows = smr_train_get_shard_rows(shape->train);
   g->first_row = shape->first_row;
   g->n_rows = shape->n_rows;

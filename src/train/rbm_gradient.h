@@ -2,9 +2,12 @@
  * centred (Melchior, Fischer, Wiskott 2016).
  *
  * Letters: V visible units, H hidden units, S rows of a shard, n rows of the shard at hand (the
- * last one of a batch may be shorter). A slot holds a shard's data rows and, below them, its model
- * rows: v [2n x V], h [2n x H]. With offsets mu and lambda taken off and the model rows of v
- * negated, one product v'h is the shard's positive minus negative statistics of W.
+ * last one of a batch may be shorter), B rows of a batch, C chains of the negative phase (B of them
+ * but for the tempered one), m model rows of the shard at hand. A slot holds a shard's data rows
+ * and, below them, its model rows: v [n+m x V], h [n+m x H]. With offsets mu and lambda taken off
+ * and the model rows of v times -B/C, one product v'h is the shard's positive minus negative
+ * statistics of W. Chains are dealt to shards in proportion to their rows; as all of them weigh B
+ * together, a row still contributes at most 1, and partial sums stay within B.
  *
  * Statistics: W [V x H]; v, data minus model [V]; h, the same [H]; if centred, also v and h of the
  * data [V], [H]. */
@@ -15,8 +18,8 @@
 #include "simmer/train/trainer.h"
 
 typedef struct {
-  int64_t n;
-  float *v, *h; /* [2S x V], [2S x H] */
+  int64_t n;    /* data and model rows */
+  float *v, *h; /* [rows x V], [rows x H] */
   float *sums;  /* the statistics but W */
   float *work;  /* [max(V,H)] */
 } rbm_slot;
@@ -38,9 +41,11 @@ typedef struct {
   float *w, *b, *c;
   float *momentum_w, *momentum_b, *momentum_c;
   float *mu, *lambda;
-  uint8_t *chains; /* [n_rows x V], 0 or 1; NULL without PCD */
-  rbm_slot *slots; /* one a thread */
-  float *memory;   /* of slots and tiles */
+  uint8_t *chains;      /* [n_rows x V], 0 or 1; NULL without PCD */
+  int64_t n_chains;     /* C */
+  const float *samples; /* [C x V] of the tempered phase, borrowed; else NULL */
+  rbm_slot *slots;      /* one a thread */
+  float *memory;        /* of slots and tiles */
   float *tile_memory;
   float *gradient_b, *gradient_c;
   double *row_norms;  /* [V] */
@@ -69,6 +74,11 @@ smr_rbm rbm_gradient_get_rbm(const rbm_gradient *g);
 /* First parameters: those of `start`, or small random ones; mean [V] of the data, or NULL. */
 void rbm_gradient_init(rbm_gradient *g, const smr_rbm *start, const double *mean);
 
+/* The first chain of the shard that begins with this row of the batch. */
+static inline int64_t rbm_gradient_get_chain(const rbm_gradient *g, int64_t row) {
+  return row * g->n_chains / g->batch_rows;
+}
+
 /* The functions of the gradient model. */
 float *rbm_gradient_get_input(void *self, int slot);
 smr_status rbm_gradient_compute(void *self, int slot, const smr_train_shard *shard);
@@ -78,6 +88,7 @@ smr_status rbm_gradient_update(void *self, const smr_train_update *update, int32
                                double *norm);
 smr_status rbm_gradient_list_state(void *self, smr_state *state);
 smr_status rbm_gradient_check_state(const void *self);
+smr_status rbm_state_append(smr_state *state, const smr_state_array *array) SMR_NODISCARD;
 
 /* Random numbers: one stream a purpose, one step of it a sweep of a minibatch. */
 enum { RBM_MAX_SWEEPS = 1 << 20 };

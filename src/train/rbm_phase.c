@@ -16,6 +16,7 @@ float *rbm_gradient_get_input(void *self, int slot) {
 typedef struct {
   const rbm_gradient *g;
   const smr_train_shard *shard;
+  int64_t first_chain, m;
   smr_rbm rbm;
   float *v_data, *v_model, *h_data, *h_model;
 } phase;
@@ -38,21 +39,24 @@ static smr_status start_from_data(const phase *p, const float **h) {
   return smr_rbm_draw_hidden(&p->rbm, &draw, p->shard->n, p->v_data, p->h_data, drawn);
 }
 
+/* h of the data where the chains don't start from it. */
+static smr_status find_data_hidden(const phase *p) {
+  const smr_rbm_draw draw = get_draw(p, "train.data", 0);
+  return p->g->config.is_sampled
+             ? smr_rbm_draw_hidden(&p->rbm, &draw, p->shard->n, p->v_data, p->h_data, p->h_data)
+             : smr_rbm_hidden(&p->rbm, p->shard->n, p->v_data, p->h_data);
+}
+
 /* PCD: it goes on from where the last minibatch left it. */
 static smr_status start_from_chains(const phase *p, const float **h) {
   const int64_t n = p->shard->n;
   const smr_rbm_draw draw = get_draw(p, "train.hidden", 0);
-  const smr_rbm_draw data_draw = get_draw(p, "train.data", 0);
   const uint8_t *chains = get_chains(p);
   for (int64_t i = 0; i < n * p->g->n_visible; i++) {
     p->v_model[i] = (float)chains[i];
   }
   *h = p->h_model;
-  if (p->g->config.is_sampled) {
-    SMR_TRY(smr_rbm_draw_hidden(&p->rbm, &data_draw, n, p->v_data, p->h_data, p->h_data));
-  } else {
-    SMR_TRY(smr_rbm_hidden(&p->rbm, n, p->v_data, p->h_data));
-  }
+  SMR_TRY(find_data_hidden(p));
   return smr_rbm_draw_hidden(&p->rbm, &draw, n, p->v_model, p->h_model, p->h_model);
 }
 
@@ -78,6 +82,23 @@ static void keep_chains(const phase *p) {
   }
 }
 
+/* Tempered: samples of the model are there. */
+static smr_status take_samples(const phase *p) {
+  const rbm_gradient *g = p->g;
+  const smr_rbm_draw draw = {{g->seed, smr_random_stream("train.hidden", 0, 0)},
+                             rbm_sweep_step(p->shard->step, 0),
+                             p->first_chain};
+  SMR_TRY(find_data_hidden(p));
+  if (p->m == 0) {
+    return SMR_OK;
+  }
+  memcpy(p->v_model, g->samples + p->first_chain * g->n_visible,
+         (size_t)(p->m * g->n_visible) * sizeof *p->v_model);
+  return g->config.is_sampled
+             ? smr_rbm_draw_hidden(&p->rbm, &draw, p->m, p->v_model, p->h_model, p->h_model)
+             : smr_rbm_hidden(&p->rbm, p->m, p->v_model, p->h_model);
+}
+
 /* sums[width] = column sums of x [n x width]. */
 static void sum_columns(int64_t n, int64_t width, const float *restrict x, float *restrict sums) {
   memset(sums, 0, (size_t)width * sizeof *sums);
@@ -96,57 +117,73 @@ static void subtract(int64_t n, int64_t width, const float *restrict offset, flo
   }
 }
 
-static void negate(int64_t n, float *x) {
+static void scale(int64_t n, float factor, float *x) {
   for (int64_t i = 0; i < n; i++) {
-    x[i] = -x[i];
+    x[i] *= factor;
   }
 }
 
-/* Data minus model of one layer [2n x width], and the data alone for offsets. */
+/* Of a model row, for data rows of 1: B/C. */
+static float get_weight(const rbm_gradient *g) {
+  return (float)((double)g->batch_rows / (double)g->n_chains);
+}
+
+/* Data minus model of one layer [n+m x width], and the data alone for offsets. */
 static void sum_layer(const phase *p, int64_t width, float *x, float *work, float *out,
                       float *data) {
   const int64_t n = p->shard->n;
+  const float weight = get_weight(p->g);
   sum_columns(n, width, x, out);
-  sum_columns(n, width, x + n * width, work);
+  sum_columns(p->m, width, x + n * width, work);
   if (p->g->config.is_centred) {
     memcpy(data, out, (size_t)width * sizeof *data);
   }
   for (int64_t j = 0; j < width; j++) {
-    out[j] -= work[j];
+    out[j] -= weight * work[j];
   }
 }
 
 static void prepare_statistics(const phase *p, rbm_slot *slot) {
   const rbm_gradient *g = p->g;
-  const int64_t n = p->shard->n;
   float *data = slot->sums + g->n_visible + g->n_hidden;
   sum_layer(p, g->n_visible, slot->v, slot->work, slot->sums, data);
   sum_layer(p, g->n_hidden, slot->h, slot->work, slot->sums + g->n_visible, data + g->n_visible);
   if (g->config.is_centred) {
-    subtract(2 * n, g->n_visible, g->mu, slot->v);
-    subtract(2 * n, g->n_hidden, g->lambda, slot->h);
+    subtract(slot->n, g->n_visible, g->mu, slot->v);
+    subtract(slot->n, g->n_hidden, g->lambda, slot->h);
   }
-  negate(n * g->n_visible, p->v_model);
+  scale(p->m * g->n_visible, -get_weight(g), p->v_model);
+}
+
+static phase get_phase(const rbm_gradient *g, int index, const smr_train_shard *shard) {
+  const rbm_slot *slot = &g->slots[index];
+  const int64_t first = rbm_gradient_get_chain(g, shard->first);
+  return (phase){.g = g,
+                 .shard = shard,
+                 .first_chain = first,
+                 .m = rbm_gradient_get_chain(g, shard->first + shard->n) - first,
+                 .rbm = rbm_gradient_get_rbm(g),
+                 .v_data = slot->v,
+                 .v_model = slot->v + shard->n * g->n_visible,
+                 .h_data = slot->h,
+                 .h_model = slot->h + shard->n * g->n_hidden};
 }
 
 smr_status rbm_gradient_compute(void *self, int index, const smr_train_shard *shard) {
   rbm_gradient *g = self;
-  rbm_slot *slot = &g->slots[index];
-  const phase p = {.g = g,
-                   .shard = shard,
-                   .rbm = rbm_gradient_get_rbm(g),
-                   .v_data = slot->v,
-                   .v_model = slot->v + shard->n * g->n_visible,
-                   .h_data = slot->h,
-                   .h_model = slot->h + shard->n * g->n_hidden};
+  const phase p = get_phase(g, index, shard);
   const float *h = NULL;
-  slot->n = shard->n;
-  SMR_TRY(g->chains != NULL ? start_from_chains(&p, &h) : start_from_data(&p, &h));
-  SMR_TRY(run_chain(&p, h, smr_schedule_gibbs_steps(&g->config, shard->progress)));
+  g->slots[index].n = shard->n + p.m;
+  if (g->samples != NULL) {
+    SMR_TRY(take_samples(&p));
+  } else {
+    SMR_TRY(g->chains != NULL ? start_from_chains(&p, &h) : start_from_data(&p, &h));
+    SMR_TRY(run_chain(&p, h, smr_schedule_gibbs_steps(&g->config, shard->progress)));
+  }
   if (g->chains != NULL) {
     keep_chains(&p);
   }
-  prepare_statistics(&p, slot);
+  prepare_statistics(&p, &g->slots[index]);
   return SMR_OK;
 }
 
@@ -158,7 +195,7 @@ static smr_status add_tile(const rbm_gradient *g, const rbm_slot *slot, int64_t 
   SMR_TRY(smr_kernel_sgemm(&(smr_sgemm){.is_a_transposed = true,
                                         .m = n_rows,
                                         .n = n_cols,
-                                        .k = 2 * slot->n,
+                                        .k = slot->n,
                                         .a = slot->v + i,
                                         .lda = g->n_visible,
                                         .b = slot->h + j,

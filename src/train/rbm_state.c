@@ -11,7 +11,7 @@ typedef struct {
   float *data;
 } float_array;
 
-static smr_status append(smr_state *state, const smr_state_array *array) {
+smr_status rbm_state_append(smr_state *state, const smr_state_array *array) {
   if (state->n >= SMR_STATE_ARRAYS) {
     SMR_FAIL(SMR_ERR_INTERNAL, "a state of more than %d arrays", SMR_STATE_ARRAYS);
   }
@@ -29,7 +29,7 @@ static smr_status append_floats(smr_state *state, const float_array *a) {
     array.array.shape[i] = a->shape[i];
     array.array.dimensions[i] = a->dimensions[i];
   }
-  return append(state, &array);
+  return rbm_state_append(state, &array);
 }
 
 enum { N_ARRAYS = 8 };
@@ -61,16 +61,17 @@ smr_status rbm_gradient_list_state(void *self, smr_state *state) {
   if (g->chains == NULL) {
     return SMR_OK;
   }
-  return append(state, &(smr_state_array){.array = {.name = "chains",
-                                                    .type = SMR_U8,
-                                                    .n_dimensions = 2,
-                                                    .shape = {g->batch_rows, g->n_visible},
-                                                    .dimensions = {"chain", "visible"},
-                                                    .meaning = "states of persistent chains",
-                                                    .data = g->chains},
-                                          .is_distributed = true,
-                                          .first_row = g->first_row,
-                                          .n_rows = g->n_rows});
+  return rbm_state_append(state,
+                          &(smr_state_array){.array = {.name = "chains",
+                                                       .type = SMR_U8,
+                                                       .n_dimensions = 2,
+                                                       .shape = {g->batch_rows, g->n_visible},
+                                                       .dimensions = {"chain", "visible"},
+                                                       .meaning = "states of persistent chains",
+                                                       .data = g->chains},
+                                             .is_distributed = true,
+                                             .first_row = g->first_row,
+                                             .n_rows = g->n_rows});
 }
 
 smr_status rbm_gradient_check_state(const void *self) {

@@ -62,6 +62,10 @@ static smr_status check_start(const smr_trainer *t, const smr_rbm *start, int64_
 /* Everything but parameters. Local. */
 static smr_status build(smr_trainer *t, const smr_rbm_config *config, const smr_rbm *start) {
   rbm_shape shape = {.train = &t->config, .rbm = config, .n_visible = t->rows.n_pixels};
+  /* Weights of B/C are rounded: room for a bit more than 1 a row. */
+  const bool has_weights = config->negative_phase == SMR_NEGATIVE_TEMPERED &&
+                           config->tempered.n_chains != t->config.batch_rows;
+  t->scale = smr_reduce_scale32((has_weights ? 2 : 1) * t->config.batch_rows);
   SMR_TRY(smr_schedule_check(&t->config, t->rows.n_rows));
   SMR_TRY(check_start(t, start, config->n_hidden));
   t->n_steps = smr_train_count_steps(&t->config, t->rows.n_rows);
@@ -75,9 +79,22 @@ static smr_status build(smr_trainer *t, const smr_rbm_config *config, const smr_
                           &t->indices);
 }
 
+/* First parameters and, over them, the ladder. */
+static smr_status begin(smr_trainer *t, const smr_rbm *start, double *mean) {
+  const smr_rbm_config *config = &t->rbm->config;
+  const bool is_tempered = config->negative_phase == SMR_NEGATIVE_TEMPERED;
+  if (config->has_data_bias || config->is_centred || is_tempered) {
+    SMR_TRY(t->rows.get_mean(t->rows.self, t->context, mean));
+  }
+  rbm_gradient_init(t->rbm, start, mean);
+  return is_tempered ? rbm_ladder_create(t->context, t->rbm, mean, t->rows.n_rows, &t->ladder)
+                     : SMR_OK;
+}
+
 smr_status smr_trainer_create_on(const smr_context *context, const smr_train_config *config,
                                  const smr_rbm_config *rbm_config, const smr_train_rows *rows,
                                  const smr_rbm *start, smr_trainer **out) {
+  smr_rbm_config resolved = *rbm_config;
   smr_status status = SMR_OK;
   smr_trainer *t = NULL;
   double *mean = NULL;
@@ -87,16 +104,14 @@ smr_status smr_trainer_create_on(const smr_context *context, const smr_train_con
     t->context = context;
     t->config = *config;
     t->rows = *rows;
-    status = build(t, rbm_config, start);
+    resolved.tempered = rbm_ladder_resolve(rbm_config, config->batch_rows);
+    status = build(t, &resolved, start);
   }
   if (status == SMR_OK) {
     status = smr_memory_alloc(rows->n_pixels, sizeof *mean, "means of pixels", &mean);
   }
   SMR_TRY_DONE(smr_agree(context, status));
-  if (rbm_config->has_data_bias || rbm_config->is_centred) {
-    SMR_TRY_DONE(rows->get_mean(rows->self, context, mean));
-  }
-  rbm_gradient_init(t->rbm, start, mean);
+  SMR_TRY_DONE(begin(t, start, mean));
   *out = t;
   t = NULL;
 done:
@@ -110,6 +125,7 @@ void smr_trainer_destroy(smr_trainer **trainer) {
   if (t == NULL) {
     return;
   }
+  rbm_ladder_destroy(&t->ladder);
   rbm_gradient_destroy(t->rbm);
   smr_memory_free(t->sums);
   smr_memory_free(t->indices);
@@ -179,33 +195,55 @@ static smr_status compute_shards(smr_trainer *t, double scale) {
   return smr_train_get_failure(&t->failure);
 }
 
-smr_status smr_trainer_step(smr_trainer *t) {
+/* Statistics of all ranks; whether any has failed travels with them. */
+static smr_status sum_over_ranks(smr_trainer *t, smr_status status) {
   const int64_t n = t->model.n_statistics;
+  const double start = smr_clock_monotonic_s();
+  t->sums[n] = status != SMR_OK;
+  SMR_TRY(smr_reduce_sum32(t->context, n + 1, t->sums));
+  t->reduce_seconds += smr_clock_monotonic_s() - start;
+  return t->sums[n] != 0 ? smr_agree(t->context, status) : SMR_OK;
+}
+
+static int64_t get_sweeps(const smr_trainer *t) {
+  return smr_schedule_gibbs_steps(&t->rbm->config,
+                                  smr_schedule_progress(&t->config, t->rows.n_rows, t->step));
+}
+
+static smr_status take_step(smr_trainer *t) {
   const int64_t n_train = t->rows.n_rows;
+  if (t->ladder != NULL) {
+    SMR_TRY(rbm_ladder_advance(t->ladder, t->step, get_sweeps(t)));
+  }
   const smr_train_update update = {.step = t->step,
-                                   .scale = smr_reduce_scale32(t->config.batch_rows),
-                                   .rate = smr_schedule_rate(&t->config, n_train, t->step),
+                                   .scale = t->scale,
+                                   .rate = smr_trainer_get_learning_rate(t),
                                    .momentum = smr_schedule_momentum(&t->config, n_train, t->step),
                                    .l1 = t->config.l1,
                                    .l2 = t->config.l2,
                                    .gradient_limit = t->config.gradient_limit};
-  smr_status status = compute_shards(t, update.scale);
-  /* Whether any rank has failed travels with the statistics. */
-  t->sums[n] = status != SMR_OK;
-  double start = smr_clock_monotonic_s();
-  smr_status reduced = smr_reduce_sum32(t->context, n + 1, t->sums);
-  t->reduce_seconds += smr_clock_monotonic_s() - start;
-  if (reduced == SMR_OK && t->sums[n] != 0) {
-    reduced = smr_agree(t->context, status);
+  smr_status status = compute_shards(t, t->scale);
+  if (status == SMR_OK && t->ladder != NULL) {
+    status = rbm_ladder_look_back(t->ladder);
   }
-  if (reduced == SMR_OK) {
-    reduced = t->model.update(t->model.self, &update, t->sums, &t->gradient_norm);
-  }
-  if (reduced != SMR_OK) {
-    return smr_error_prefix(reduced, "step %" PRId64 " of the training", t->step + 1);
+  SMR_TRY(sum_over_ranks(t, status));
+  SMR_TRY(t->model.update(t->model.self, &update, t->sums, &t->gradient_norm));
+  return t->ladder != NULL ? rbm_ladder_follow(t->ladder) : SMR_OK;
+}
+
+smr_status smr_trainer_step(smr_trainer *t) {
+  const smr_status status = take_step(t);
+  if (status != SMR_OK) {
+    return smr_error_prefix(status, "step %" PRId64 " of the training", t->step + 1);
   }
   t->step++;
   return SMR_OK;
+}
+
+smr_status smr_trainer_measure_ladder(smr_trainer *t, smr_ladder_values *values) {
+  const double none = (double)NAN;
+  *values = (smr_ladder_values){none, none, none, none, none, none, none, none, none, none, none};
+  return t->ladder != NULL ? rbm_ladder_measure(t->ladder, get_sweeps(t), values) : SMR_OK;
 }
 
 int64_t smr_trainer_get_step(const smr_trainer *t) {
@@ -221,7 +259,8 @@ double smr_trainer_get_epoch(const smr_trainer *t) {
 }
 
 double smr_trainer_get_learning_rate(const smr_trainer *t) {
-  return smr_schedule_rate(&t->config, t->rows.n_rows, t->step);
+  const double factor = t->ladder != NULL ? rbm_ladder_get_rate_factor(t->ladder) : 1.0;
+  return factor * smr_schedule_rate(&t->config, t->rows.n_rows, t->step);
 }
 
 double smr_trainer_get_gradient_norm(const smr_trainer *t) {
@@ -250,12 +289,9 @@ smr_status smr_trainer_list_state(smr_trainer *t, smr_state *state) {
        .data = &t->gradient_norm}};
   SMR_TRY(t->model.list_state(t->model.self, state));
   for (int i = 0; i < 2; i++) {
-    if (state->n >= SMR_STATE_ARRAYS) {
-      SMR_FAIL(SMR_ERR_INTERNAL, "a state of more than %d arrays", SMR_STATE_ARRAYS);
-    }
-    state->arrays[state->n++] = (smr_state_array){.array = scalars[i]};
+    SMR_TRY(rbm_state_append(state, &(smr_state_array){.array = scalars[i]}));
   }
-  return SMR_OK;
+  return t->ladder != NULL ? rbm_ladder_list_state(t->ladder, state) : SMR_OK;
 }
 
 smr_status smr_trainer_resume(smr_trainer *t) {
@@ -268,7 +304,8 @@ smr_status smr_trainer_resume(smr_trainer *t) {
   if (status == SMR_OK) {
     status = t->model.check_state(t->model.self);
   }
-  return smr_agree(t->context, status);
+  SMR_TRY(smr_agree(t->context, status));
+  return t->ladder != NULL ? rbm_ladder_resume(t->ladder) : SMR_OK;
 }
 
 smr_status smr_trainer_check_replicas(const smr_trainer *t) {

@@ -31,6 +31,15 @@ static void place_chains(const draw_run *run) {
   }
 }
 
+/* Samples of the ladder, which all ranks have. */
+static void place_samples(const draw_run *run) {
+  const rbm_gradient *g = run->t->rbm;
+  for (int64_t i = 0; i < run->n; i++) {
+    memcpy(run->v + i * g->n_visible, g->samples + i % g->n_chains * g->n_visible,
+           (size_t)g->n_visible * sizeof *run->v);
+  }
+}
+
 /* Bits of floats that are 0 on all ranks but one, as integers: an exact sum. */
 static smr_status gather(const draw_run *run) {
   int64_t n = run->n * run->t->rbm->n_visible;
@@ -82,9 +91,10 @@ static smr_status read_shard(const draw_run *run, int64_t shard) {
 
 static smr_status run_shards(const draw_run *run) {
   train_failure failure = {0};
+  const bool is_from_data = run->t->rbm->config.negative_phase == SMR_NEGATIVE_CD;
 #pragma omp parallel for schedule(static, 1) num_threads(run->n_threads)
   for (int64_t s = run->first; s < run->first + run->count; s++) {
-    smr_status status = run->t->rbm->chains == NULL ? read_shard(run, s) : SMR_OK;
+    smr_status status = is_from_data ? read_shard(run, s) : SMR_OK;
     if (status == SMR_OK) {
       status = run_shard(run, omp_get_thread_num(), s);
     }
@@ -113,6 +123,9 @@ smr_status smr_trainer_draw(const smr_trainer *t, int64_t n, int64_t sweeps, flo
   if (t->rbm->config.negative_phase == SMR_NEGATIVE_PCD) {
     place_chains(&run);
     SMR_TRY_DONE(gather(&run));
+  }
+  if (t->ladder != NULL) {
+    place_samples(&run);
   }
   SMR_TRY_DONE(smr_agree(t->context, run_shards(&run)));
   clear_others(&run);

@@ -4,6 +4,7 @@
 
 #include "gradient_model.h"
 #include "rbm_gradient.h"
+#include "rbm_ladder.h"
 #include "simmer/train/trainer.h"
 
 /* A failure in a thread, kept for the rank: messages belong to threads. */
@@ -19,6 +20,8 @@ struct smr_trainer {
   smr_train_rows rows;
   rbm_gradient *rbm;
   smr_gradient_model model; /* over rbm */
+  rbm_ladder *ladder;       /* NULL but for the tempered phase */
+  double scale;             /* of statistics */
   int n_threads;
   int64_t shard_rows, first_shard, n_shards; /* shards of this rank */
   int32_t *sums;                             /* statistics, and the number of ranks that failed */

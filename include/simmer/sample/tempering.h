@@ -45,6 +45,7 @@ typedef struct {
   const int32_t *indices;  /* replica (slot) at temperature t, likewise: [n_scans x C x T]; NULL
                               with a window */
   /* With a window: */
+  int64_t n_wanted;     /* temperatures that the ladder would have if it adapted now */
   int64_t n_window;     /* scans kept since the last ladder change */
   const double *drifts; /* [n_window x C] what was noted of each chain's drift at those scans */
   const double *drift;  /* [C] and now */
@@ -66,8 +67,8 @@ int64_t smr_tempering_count_scans(const smr_tempering *tempering);
 smr_tempering_view smr_tempering_get(const smr_tempering *tempering);
 /* With a window: a new ladder at equal steps of the barrier of all scans since the last change, or
  * fails as smr_ladder_adapt; then nothing is kept. A number of temperatures that is to be found
- * changes only when it is off by more than an eighth. Nothing happens before the first scan.
- * Collective. */
+ * changes only when it is off by more than an eighth, and is 5 at least. Nothing happens before the
+ * first scan. Collective. */
 smr_status smr_tempering_adapt(smr_tempering *tempering) SMR_NODISCARD;
 /* With a window: the model has changed, and its ln Z by change[C] as each chain sees it; alike on
  * all ranks. Local. */
@@ -96,6 +97,8 @@ int64_t smr_tempering_count_observed(const smr_tempering *tempering, int64_t n);
 /* For checkpoints, as train/trainer.h does: local; collective. */
 smr_status smr_tempering_list_state(smr_tempering *tempering, smr_state *state) SMR_NODISCARD;
 smr_status smr_tempering_resume(smr_tempering *tempering) SMR_NODISCARD;
+/* Shards of rows: the largest useful number of ranks x threads. Local. */
+int64_t smr_tempering_count_shards(const smr_tempering_config *config);
 /* Operations of a scan, and bytes per rank. Local. */
 void smr_tempering_count_cost(const smr_tempering_config *config, const smr_energy_model *model,
                               int n_ranks, int n_threads, double *flops, int64_t *bytes);

@@ -17,13 +17,14 @@ typedef struct {
   bool has_exact; /* ln Z by enumeration when min(V,H) <= exact_units, and log-likelihoods over
                      `rows` training rows and all test rows */
   int64_t exact_units;
+  bool has_test; /* all test rows are measured even without an exact ln Z */
   uint64_t seed;
 } smr_monitor_config;
 
 /* NaN where there is nothing to measure (a stream without rows, no exact ln Z). Means over rows, in
  * nats where it is a log. */
 typedef struct {
-  double free_energy_train, free_energy_valid;
+  double free_energy_train, free_energy_valid, free_energy_test;
   double free_energy_gap;        /* mean F(held-out) - mean F(training) */
   double free_energy_gap_stderr; /* of that difference of means, from the rows' variances */
   double reconstruction_error;   /* mean squared error per unit of v -> p(h|v) -> p(v|h) */
