@@ -1,6 +1,6 @@
 /* The trainer as a whole: the same bits on any ranks and threads, restart, order of rows, failures.
  */
-#include "train_fixture.h"
+#include "train_state.h"
 
 #include <omp.h>
 
@@ -71,46 +71,6 @@ static void run(smr_trainer *trainer, int n_steps) {
   }
 }
 
-static size_t item_bytes(smr_array_type type) {
-  return type == SMR_U8 ? 1 : type == SMR_F32 ? 4 : 8;
-}
-
-/* Items of an array, and where rows first.. of it begin. */
-static int64_t count_items(const smr_state_array *a) {
-  int64_t n = 1;
-  for (int i = 0; i < a->array.n_dimensions; i++) {
-    n *= a->is_distributed && i == 0 ? a->n_rows : a->array.shape[i];
-  }
-  return n;
-}
-
-static const char *get_row(const smr_state_array *a, int64_t row) {
-  size_t bytes = item_bytes(a->array.type);
-  for (int i = 1; i < a->array.n_dimensions; i++) {
-    bytes *= (size_t)a->array.shape[i];
-  }
-  return (const char *)a->array.data + (size_t)(row - a->first_row) * bytes;
-}
-
-/* Part of `whole` (of one rank) that this rank's array holds. */
-static const char *get_part(const smr_state_array *whole, const smr_state_array *part) {
-  return part->is_distributed ? get_row(whole, part->first_row) : whole->array.data;
-}
-
-static void assert_same_state(smr_trainer *trainer, smr_trainer *reference) {
-  smr_state a = {0}, b = {0};
-  int n_different = 0;
-  assert_ok(smr_trainer_list_state(trainer, &a));
-  assert_ok(smr_trainer_list_state(reference, &b));
-  assert_int_equal(a.n, b.n);
-  for (int64_t i = 0; i < a.n; i++) {
-    assert_string_equal(a.arrays[i].array.name, b.arrays[i].array.name);
-    size_t bytes = (size_t)count_items(&a.arrays[i]) * item_bytes(a.arrays[i].array.type);
-    n_different += memcmp(a.arrays[i].array.data, get_part(&b.arrays[i], &a.arrays[i]), bytes) != 0;
-  }
-  assert_on_all(n_different == 0);
-}
-
 static void test_same_bits(void **state) {
   (void)state;
   for (int i = 0; i < N_SHAPES; i++) {
@@ -139,18 +99,12 @@ static void test_resume(void **state) {
   (void)state;
   for (int i = 0; i < N_SHAPES; i++) {
     fixture_data data;
-    smr_state from = {0}, to = {0};
     fixture_fill(&data, shapes[i].n_rows, shapes[i].n_visible, shapes[i].is_grey);
     smr_trainer *first = start(alone, &shapes[i], &data);
     smr_trainer *second = start(test_world, &shapes[i], &data);
     run(first, 3);
     run(second, 1); /* what it has done must leave no trace */
-    assert_ok(smr_trainer_list_state(first, &from));
-    assert_ok(smr_trainer_list_state(second, &to));
-    for (int64_t k = 0; k < to.n; k++) {
-      size_t bytes = (size_t)count_items(&to.arrays[k]) * item_bytes(to.arrays[k].array.type);
-      memcpy(to.arrays[k].array.data, get_part(&from.arrays[k], &to.arrays[k]), bytes);
-    }
+    copy_state(first, second);
     assert_ok(smr_trainer_resume(second));
     assert_int_equal(smr_trainer_get_step(second), 3);
     run(first, 4);
