@@ -83,6 +83,14 @@ enum { SMR_RBM_LADDER_METRICS(SMR_RBM_ENUM) SMR_RBM_N_LADDER_METRICS };
 #undef SMR_RBM_ENUM
 enum { SMR_RBM_N_ALL_METRICS = (int)SMR_RBM_N_METRICS + (int)SMR_RBM_N_LADDER_METRICS };
 
+/* Values of a row of this job's metrics before the singular values, and the list of all metrics
+ * (SMR_RBM_N_ALL_METRICS + 1 at most). */
+int64_t smr_rbm_count_values(const smr_rbm_job *job);
+void smr_rbm_list_metrics(const smr_rbm_job *job, smr_metric *list, int64_t *n);
+/* The values but `seconds`. */
+void smr_rbm_fill_row(const smr_rbm_job *job, const smr_trainer *trainer,
+                      const smr_monitor_values *values, const smr_ladder_values *ladder,
+                      double *row);
 /* Steps between two monitoring points: what the job says, else an epoch, at most 1000 steps. */
 int64_t smr_rbm_get_period(const smr_rbm_job *job, int64_t n_train);
 /* Configuration of a unit with the seeds filled in. */

@@ -33,34 +33,8 @@ typedef struct {
 
 /* --- metrics --- */
 
-static bool is_tempered(const training *t) {
-  return t->job.rbm.negative_phase == SMR_NEGATIVE_TEMPERED;
-}
-
-/* Values of a row before the singular values. */
-static int64_t count_values(const training *t) {
-  return is_tempered(t) ? SMR_RBM_N_ALL_METRICS : SMR_RBM_N_METRICS;
-}
-
-static void list_metrics(const training *t, smr_metric *list, int64_t *n) {
-  const int64_t n_singular_values = t->job.monitor.n_singular_values;
-  *n = 0;
-#define ADD_METRIC(name_, unit_, meaning_) \
-  list[(*n)++] = (smr_metric){#name_, unit_, meaning_, NULL, 0, false};
-  SMR_RBM_METRICS(ADD_METRIC)
-  if (is_tempered(t)) {
-    SMR_RBM_LADDER_METRICS(ADD_METRIC)
-  }
-#undef ADD_METRIC
-  list[SMR_RBM_seconds].is_measured_time = true;
-  if (n_singular_values > 0) {
-    list[(*n)++] = (smr_metric){"singular_value",  "",   "leading singular values of W", "mode",
-                                n_singular_values, false};
-  }
-}
-
 static smr_status measure_spectrum(training *t, int64_t point, bool is_last) {
-  double *s = t->row + count_values(t);
+  double *s = t->row + smr_rbm_count_values(&t->job);
   const int64_t n = t->job.monitor.n_singular_values;
   if (n == 0) {
     return SMR_OK;
@@ -73,49 +47,6 @@ static smr_status measure_spectrum(training *t, int64_t point, bool is_last) {
     s[i] = NAN;
   }
   return SMR_OK;
-}
-
-static void fill_row(training *t, const smr_monitor_values *values) {
-  double *row = t->row;
-  row[SMR_RBM_epoch] = smr_trainer_get_epoch(t->trainer);
-  row[SMR_RBM_learning_rate] = smr_trainer_get_learning_rate(t->trainer);
-  row[SMR_RBM_gradient_norm] = smr_trainer_get_gradient_norm(t->trainer);
-  row[SMR_RBM_free_energy_train] = values->free_energy_train;
-  row[SMR_RBM_free_energy_valid] = values->free_energy_valid;
-  row[SMR_RBM_free_energy_gap] = values->free_energy_gap;
-  row[SMR_RBM_free_energy_gap_stderr] = values->free_energy_gap_stderr;
-  row[SMR_RBM_reconstruction_error] = values->reconstruction_error;
-  row[SMR_RBM_pseudo_log_likelihood] = values->pseudo_log_likelihood;
-  row[SMR_RBM_weight_norm] = values->weight_norm;
-  row[SMR_RBM_hidden_activity] = values->hidden_activity;
-  row[SMR_RBM_log_z] = values->log_z;
-  row[SMR_RBM_log_likelihood_train] = values->log_likelihood_train;
-  row[SMR_RBM_log_likelihood_test] = values->log_likelihood_test;
-  row[SMR_RBM_seconds] = t->seconds_before + smr_clock_monotonic_s() - t->start_s;
-}
-
-/* What the ladder says; its ln Z stands in where there is no exact one. */
-static void fill_ladder(training *t, const smr_monitor_values *values,
-                        const smr_ladder_values *ladder) {
-  double *row = t->row + SMR_RBM_N_METRICS;
-  row[SMR_RBM_LADDER_log_z_stderr] = NAN;
-  row[SMR_RBM_LADDER_log_z_ladder] = ladder->log_z;
-  row[SMR_RBM_LADDER_log_z_ladder_stderr] = ladder->log_z_stderr;
-  row[SMR_RBM_LADDER_ladder_temperatures] = ladder->n_temperatures;
-  row[SMR_RBM_LADDER_ladder_barrier] = ladder->barrier;
-  row[SMR_RBM_LADDER_swap_acceptance] = ladder->acceptance;
-  row[SMR_RBM_LADDER_effective_share] = ladder->effective_share;
-  row[SMR_RBM_LADDER_fresh_samples] = ladder->fresh_samples;
-  row[SMR_RBM_LADDER_round_trip_rate] = ladder->round_trip_rate;
-  row[SMR_RBM_LADDER_sweeps] = ladder->sweeps;
-  row[SMR_RBM_LADDER_rate_factor] = ladder->rate_factor;
-  row[SMR_RBM_LADDER_reactions] = ladder->reactions;
-  if (isnan(values->log_z)) {
-    row[SMR_RBM_LADDER_log_z_stderr] = ladder->log_z_stderr;
-    t->row[SMR_RBM_log_z] = ladder->log_z;
-    t->row[SMR_RBM_log_likelihood_train] = -values->free_energy_train - ladder->log_z;
-    t->row[SMR_RBM_log_likelihood_test] = -values->free_energy_test - ladder->log_z;
-  }
 }
 
 static void tell_progress(const training *t) {
@@ -163,10 +94,8 @@ static smr_status observe(training *t, bool is_last) {
   SMR_TRY(smr_monitor_measure(t->monitor, &rbm, step, &values));
   SMR_TRY(smr_trainer_measure_ladder(t->trainer, &ladder));
   SMR_TRY(measure_spectrum(t, smr_metrics_count(t->metrics), is_last));
-  fill_row(t, &values);
-  if (is_tempered(t)) {
-    fill_ladder(t, &values, &ladder);
-  }
+  smr_rbm_fill_row(&t->job, t->trainer, &values, &ladder, t->row);
+  t->row[SMR_RBM_seconds] = t->seconds_before + smr_clock_monotonic_s() - t->start_s;
   return smr_agree(t->group, add_row(t));
 }
 
@@ -343,7 +272,7 @@ static smr_status conclude(training *t) {
   double *record = t->unit->services->record;
   const double *last = smr_metrics_get_last(t->metrics);
   if (record != NULL && last != NULL) {
-    memcpy(record, last, (size_t)count_values(t) * sizeof *record);
+    memcpy(record, last, (size_t)smr_rbm_count_values(&t->job) * sizeof *record);
   }
 done:
   smr_memory_free(mean);
@@ -371,9 +300,9 @@ done:
 
 static smr_status allocate(training *t, smr_metric *list) {
   int64_t n = 0;
-  list_metrics(t, list, &n);
-  SMR_TRY(smr_memory_alloc(count_values(t) + t->job.monitor.n_singular_values, sizeof *t->row,
-                           "row of metrics", &t->row));
+  smr_rbm_list_metrics(&t->job, list, &n);
+  SMR_TRY(smr_memory_alloc(smr_rbm_count_values(&t->job) + t->job.monitor.n_singular_values,
+                           sizeof *t->row, "row of metrics", &t->row));
   SMR_TRY(smr_file_join(t->checkpoints, t->unit->services->folder, "checkpoints"));
   return smr_metrics_create(n, list, &t->metrics);
 }

@@ -92,7 +92,7 @@ typedef struct {
   const smr_job *job;
   smr_text *report;
   smr_status verdict;
-  bool has_batch, has_start; /* mistakes that were named already */
+  bool has_batch, has_start, has_temperatures; /* mistakes that were named already */
   /* The model file that was read last, and its sizes: most sweeps start from one alone. */
   const char *start;
   int64_t n_visible, n_hidden;
@@ -127,6 +127,18 @@ static void check_start(checker *check, const smr_rbm_job *config, const smr_ima
   }
 }
 
+/* A bound beside the number that it is to bound. */
+static void check_temperatures(checker *check, const smr_rbm_job *config) {
+  const smr_tempered_config *t = &config->rbm.tempered;
+  if (!check->has_temperatures && t->n_temperatures != -1 && t->most_temperatures != -1) {
+    check->has_temperatures = true;
+    check->verdict = smr_job_complain(check->job, "tempering.most_temperatures", check->report,
+                                      "tempering.most_temperatures bounds an automatic number, but "
+                                      "tempering.temperatures is %" PRId64,
+                                      t->n_temperatures);
+  }
+}
+
 static void check_cell(checker *check, const smr_rbm_job *config, const smr_image_shape *shape) {
   if (!check->has_batch && config->train.batch_rows > shape->n_train) {
     check->has_batch = true;
@@ -137,6 +149,30 @@ static void check_cell(checker *check, const smr_rbm_job *config, const smr_imag
   }
   if (!check->has_start && config->start[0] != '\0') {
     check_start(check, config, shape);
+  }
+  check_temperatures(check, config);
+}
+
+/* Keys of a ladder that nobody has: a number other than auto shows that one was meant. */
+static void check_tempering(checker *check, const smr_rbm_job *config) {
+  const smr_tempered_config *t = &config->rbm.tempered;
+  const struct {
+    const char *key;
+    bool is_given;
+  } keys[] = {{"tempering.chains", t->n_chains != -1},
+              {"tempering.observers", t->n_observers != -1},
+              {"tempering.temperatures", t->n_temperatures != -1},
+              {"tempering.most_temperatures", t->most_temperatures != -1},
+              {"tempering.window", t->window != -1},
+              {"tempering.most_sweeps", t->most_sweeps != -1},
+              {"tempering.least_acceptance", t->least_acceptance != -1},
+              {"tempering.least_effective", t->least_effective != -1},
+              {"tempering.least_rate", t->least_rate != -1}};
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; ++i) {
+    if (keys[i].is_given) {
+      check->verdict = smr_job_complain(check->job, keys[i].key, check->report,
+                                        "%s needs rbm.negative_phase: tempered", keys[i].key);
+    }
   }
 }
 
@@ -156,6 +192,12 @@ smr_status smr_rbm_check(const smr_job *job, const char *data_folder, void *surv
     if (shape != NULL && !smr_job_is_excluded(job, cell)) {
       check_cell(&check, &config, shape);
     }
+  }
+  if (!smr_rbm_is_tempered(job)) {
+    smr_common_config common;
+    smr_rbm_job config;
+    smr_job_configure(job, 0, &common, &config);
+    check_tempering(&check, &config);
   }
   return check.verdict;
 }

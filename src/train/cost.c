@@ -17,7 +17,8 @@ static smr_tempering_config describe_ladder(const smr_tempered_config *t) {
                                 .window = t->window};
 }
 
-/* Scans of an update that has lost nothing, of a ladder at its bound. */
+/* Scans of an update that has lost nothing; temperatures that are found count half their bound, but
+ * all of them in memory. */
 static ladder_cost count_ladder(const smr_train_config *config, const smr_rbm_config *rbm,
                                 int64_t n_visible, double k, int n_ranks, int n_threads) {
   const smr_tempered_config t = rbm_ladder_resolve(rbm, config->batch_rows);
@@ -30,10 +31,11 @@ static ladder_cost count_ladder(const smr_train_config *config, const smr_rbm_co
                                   .sweep_flops = 4.0 * (double)n_visible * (double)h};
   const smr_tempering_config tempering = describe_ladder(&t);
   ladder_cost cost = {0};
+  const double share = t.n_temperatures < 0 ? 0.5 : 1.0;
   smr_tempering_count_cost(&tempering, &model, n_ranks, n_threads, &cost.flops, &cost.bytes);
   /* Free energies of the observers' samples before and after the update come on top. */
-  cost.flops = cost.flops * k + 4.0 * (double)t.n_observers * (double)n_visible * (double)h;
-  cost.slow_flops = 40.0 * k * (double)rows * (double)(n_visible + h);
+  cost.flops = share * cost.flops * k + 4.0 * (double)t.n_observers * (double)n_visible * (double)h;
+  cost.slow_flops = 40.0 * share * k * (double)rows * (double)(n_visible + h);
   cost.bytes += n_chains * 4 * n_visible +
                 8 * t.window * smr_int_max(n_chains, t.n_observers * t.most_temperatures) +
                 n_threads * 4 * LADDER_SHARD_ROWS * h;

@@ -236,6 +236,30 @@ static void test_exact(void **state) {
   smr_monitor_destroy(&monitor);
 }
 
+/* Test rows are measured without an exact ln Z, too, if asked for. */
+static void test_test_rows(void **state) {
+  smr_monitor_config config = {.rows = 10, .seed = 9};
+  smr_monitor_values values;
+  reference *rows = NULL;
+  (void)state;
+  make_model(0.1);
+  assert_ok(smr_memory_alloc(1, sizeof *rows, "test", &rows));
+  measure_stream(binary, SMR_STREAM_TEST, MOST_ROWS, 0, rows);
+  for (int i = 0; i < 2; i++) {
+    config.has_test = i == 1;
+    smr_monitor *monitor = create(test_world, &config, binary);
+    assert_ok(smr_monitor_measure(monitor, &rbm, 0, &values));
+    assert_true(isnan(values.log_z) && isnan(values.log_likelihood_test));
+    if (config.has_test) {
+      assert_close(values.free_energy_test, get_mean(rows->n, rows->energy), tolerance, 0.0);
+    } else {
+      assert_true(isnan(values.free_energy_test));
+    }
+    smr_monitor_destroy(&monitor);
+  }
+  smr_memory_free(rows);
+}
+
 /* W = columns of a Hadamard matrix, of norm 1, times d_j. */
 static void make_orthogonal(const double *d) {
   enum { N = 32 };
@@ -430,8 +454,9 @@ static void test_end(void **state) {
 }
 
 MPI_TEST_MAIN(cmocka_unit_test(test_start), cmocka_unit_test(test_plain),
-              cmocka_unit_test(test_exact), cmocka_unit_test(test_spectrum),
-              cmocka_unit_test(test_bits), cmocka_unit_test(test_step),
-              cmocka_unit_test(test_empty), cmocka_unit_test(test_diverged),
-              cmocka_unit_test(test_fault), cmocka_unit_test(test_errors),
-              cmocka_unit_test(test_cost), cmocka_unit_test(test_end))
+              cmocka_unit_test(test_exact), cmocka_unit_test(test_test_rows),
+              cmocka_unit_test(test_spectrum), cmocka_unit_test(test_bits),
+              cmocka_unit_test(test_step), cmocka_unit_test(test_empty),
+              cmocka_unit_test(test_diverged), cmocka_unit_test(test_fault),
+              cmocka_unit_test(test_errors), cmocka_unit_test(test_cost),
+              cmocka_unit_test(test_end))

@@ -133,6 +133,29 @@ static void test_mistakes(void **state) {
   assert_fails(smr_schedule_check(&config, 10), SMR_ERR_INPUT, "decays");
 }
 
+/* By hand: three products of the batch; scans of 128 + 32 chains at 20 of 40 temperatures, 1.5
+ * sweeps of two products each; free energies of 32 observers' samples, twice. */
+static void test_tempered_cost(void **state) {
+  (void)state;
+  const smr_train_config config = make(512);
+  const smr_rbm_config rbm = {.n_hidden = 500,
+                              .negative_phase = SMR_NEGATIVE_TEMPERED,
+                              .gibbs_steps = 2,
+                              .gibbs_steps_final = -1,
+                              .tempered = {-1, -1, -1, -1, -1, -1, -1, -1, -1}};
+  const double product = 2.0 * 784 * 500;
+  double flops = 0, slow = 0;
+  int64_t one = 0, two = 0;
+  smr_train_count_cost(&config, &rbm, 784, 1, 1, &flops, &slow, &one);
+  assert_close(flops, (3 * 512 + 2 * 3 * 160 * 20 + 2 * 32) * product, 1e-12, 0);
+  assert_true(slow > 0 && slow < 0.1 * flops);
+  /* The states of 160 x 40 replicas are shared by ranks. */
+  smr_train_count_cost(&config, &rbm, 784, 2, 1, &flops, &slow, &two);
+  assert_true(one > 160 * 40 * 4 * 1284 && two < one - 160 * 20 * 4 * 1200);
+  assert_int_equal(smr_train_count_pieces(&config, &rbm), 160 * 40 / 128);
+  assert_true(smr_train_count_chain_bytes(&config, &rbm, 784) > 160 * 40 * 4 * 1284);
+}
+
 /* By hand: CD-1 is five products of 2 B V H, PCD-2 eight. */
 static void test_cost(void **state) {
   (void)state;
@@ -153,10 +176,11 @@ static void test_cost(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_shards),   cmocka_unit_test(test_steps),
-      cmocka_unit_test(test_rates),    cmocka_unit_test(test_warm_up),
-      cmocka_unit_test(test_momentum), cmocka_unit_test(test_gibbs_steps),
-      cmocka_unit_test(test_mistakes), cmocka_unit_test(test_cost),
+      cmocka_unit_test(test_shards),        cmocka_unit_test(test_steps),
+      cmocka_unit_test(test_rates),         cmocka_unit_test(test_warm_up),
+      cmocka_unit_test(test_momentum),      cmocka_unit_test(test_gibbs_steps),
+      cmocka_unit_test(test_mistakes),      cmocka_unit_test(test_cost),
+      cmocka_unit_test(test_tempered_cost),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,8 +112,9 @@ int64_t smr_train_count_steps(const smr_train_config *config, int64_t n_train);
 int64_t smr_train_count_chain_bytes(const smr_train_config *config, const smr_rbm_config *rbm,
                                     int64_t n_visible);
 /* Operations of a step in GEMMs and in slower kernels, and bytes per rank (model, momentum,
- * statistics, workspaces of n_threads, this rank's chains or replicas of n_ranks). A ladder counts
- * with the most temperatures it may have, and with no more sweeps than usual. Local; for `plan`. */
+ * statistics, workspaces of n_threads, this rank's chains or replicas of n_ranks). A ladder of an
+ * automatic number of temperatures works with half of the most it may have, and no more sweeps than
+ * usual. Local; for `plan`. */
 void smr_train_count_cost(const smr_train_config *config, const smr_rbm_config *rbm,
                           int64_t n_visible, int n_ranks, int n_threads, double *flops,
                           double *slow_flops, int64_t *bytes);
