@@ -24,6 +24,7 @@ from analysis.figures import (
     risk_map,
     samples,
     singular_values,
+    tempered,
     z_scores,
 )
 from analysis.figures.kind import FigureKind
@@ -47,6 +48,7 @@ FIGURES: tuple[FigureKind, ...] = (
     samples.KIND,
     drawn_samples.KIND,
     rbm_sweep.KIND,
+    tempered.KIND,
     log_z.KIND,
     log_z.SCORES,
     renormalize.KIND,

@@ -51,6 +51,20 @@ METRICS = {
 }
 TRAINED = {"learning_curves", "free_energy_gap", "singular_values"}
 PICTURED = {"filters", "samples"}
+LADDER = {
+    "log_z_stderr": "nat",
+    "log_z_ladder": "nat",
+    "log_z_ladder_stderr": "nat",
+    "ladder_temperatures": "1",
+    "ladder_barrier": "1",
+    "swap_acceptance": "1",
+    "effective_share": "1",
+    "fresh_samples": "1",
+    "round_trip_rate": "1",
+    "sweeps": "sweeps",
+    "rate_factor": "1",
+    "reactions": "1",
+}
 RATES = (0.01, 0.03, 0.1)
 HEIGHT, WIDTH, HIDDEN = 6, 4, 9  # No two alike, so that a transposed array shows.
 PLAIN_SCALE = "This is a netCDF dimension but not a netCDF variable.%10d"
@@ -91,6 +105,32 @@ def make_history(rate: float, seed: int, n: int = 12, every: int = 100) -> dict[
     return {"step": step, "singular_value": spectra, **values}
 
 
+def make_ladder(seed: int, n: int = 12, has_exact: bool = True) -> dict[str, np.ndarray]:
+    """A history with a ladder, 0.3 off the exact ln Z. Equilibrium is lost at the fourth and fifth
+    measurement: two reactions."""
+    history = make_history(0.1, seed, n)
+    t = np.arange(n)
+    is_lost = (t == 3) | (t == 4)
+    for name in ("log_z", "log_likelihood_train", "log_likelihood_test"):
+        history[name] = np.linspace(-100, -50, n) * (-1 if name == "log_z" else 1)
+    stderr = np.where(is_lost, np.nan, 0.2)
+    history |= {
+        "log_z_stderr": np.full(n, np.nan) if has_exact else stderr,
+        "log_z_ladder": history["log_z"] + (0.3 if has_exact else 0),
+        "log_z_ladder_stderr": stderr,
+        "ladder_temperatures": 5.0 + t,
+        "ladder_barrier": 2 + t / 2,
+        "swap_acceptance": np.where(is_lost, 0.1, 0.5 + 0.01 * seed),
+        "effective_share": np.where(is_lost, 0.2, 0.9),
+        "fresh_samples": np.full(n, 12.0),
+        "round_trip_rate": np.full(n, 0.05),
+        "sweeps": np.where(t >= 3, 4.0, 1.0),
+        "rate_factor": np.where(t >= 4, 0.5, 1.0),
+        "reactions": np.clip(t - 2.0, 0, 2),
+    }
+    return history
+
+
 def attach(file: h5py.File, dataset: h5py.Dataset, dimensions: tuple[str, ...]) -> None:
     """Named dimensions, as scales without coordinates where there are none."""
     for i, (name, n) in enumerate(zip(dimensions, dataset.shape, strict=True)):
@@ -107,7 +147,9 @@ def write_metrics(path: Path, history: dict[str, np.ndarray], unit: str = "") ->
             {"title": "RBM", "experiment": "rbm", "job": "name: x\n", "seed": "1", "unit": unit}
         )
         file.create_dataset("step", data=history["step"]).make_scale("step")
-        for name, unit_name in METRICS.items():
+        for name, unit_name in (METRICS | LADDER).items():
+            if name not in history:
+                continue
             dataset = file.create_dataset(name, data=history[name])
             dataset.attrs["units"], dataset.attrs["long_name"] = unit_name, name
             attach(file, dataset, ("step",))
@@ -247,7 +289,8 @@ class Figures(TrainedCase):
         folder = make_sweep(self.folder / "run")
         everything = TRAINED | PICTURED | {"rbm_sweep"}
         self.assertEqual(self.plot_path(folder), everything)
-        self.assertEqual(everything, {k.name for k in FIGURES if k.experiment == "rbm"})
+        known = {k.name for k in FIGURES if k.experiment == "rbm"}
+        self.assertEqual(everything | {"tempered_training"}, known)
 
     def test_results_file_of_a_sweep(self) -> None:
         folder = make_sweep(self.folder / "run", replicates=1)
@@ -269,7 +312,13 @@ class Figures(TrainedCase):
         code, _, text = self.run_program("plot", folder, "--only", "samples")
         self.assertEqual((code, text), (0, ""))
         _, _, text = self.run_program("plot", folder)
-        self.assertEqual(text, "analysis: left out rbm_sweep (no results.h5)\n")
+        self.assertEqual(
+            text.splitlines(),
+            [
+                "analysis: left out rbm_sweep (no results.h5)",
+                "analysis: left out tempered_training (no metrics.h5 of a tempered negative phase)",
+            ],
+        )
         self.expect_error("nothing that a figure could show", folder, "--only", "danger_zone")
 
     def test_selection(self) -> None:
@@ -379,6 +428,63 @@ class Figures(TrainedCase):
         self.assertEqual(find_onset(gap + 4, stderr), 0)
         self.assertIsNone(find_onset(gap, np.full(5, np.nan)))
         self.assertIsNone(find_onset(-gap, stderr))
+
+    def get_bands(self, axes) -> np.ndarray:
+        """Corners of all filled areas, without repeats."""
+        paths = [p for c in axes.collections for p in c.get_paths()]
+        return np.unique(np.concatenate([p.vertices for p in paths]).round(9), axis=0)
+
+    def test_tempered_training(self) -> None:
+        history = make_ladder(0)
+        figure = self.draw("tempered_training", write_metrics(self.folder / "metrics.h5", history))
+        color = style.get_color(0.3)
+        is_known = np.isfinite(history["log_z_ladder_stderr"])
+        above = self.find_axes(figure, "test rows")
+        tracked = self.find_line(above, color)
+        np.testing.assert_array_equal(np.isfinite(tracked[:, 1]), is_known)
+        expected = history["log_likelihood_test"] - 0.3
+        np.testing.assert_allclose(tracked[is_known, 1], expected[is_known])
+        (exact,) = [x for x in above.get_lines() if x.get_color() == "black"]
+        np.testing.assert_array_equal(exact.get_ydata(), history["log_likelihood_test"])
+        beside = self.find_axes(figure, "by the ladder")
+        band = self.get_bands(beside)
+        self.assertEqual(sorted(set(band[:, 1])), [0.1, 0.5])
+        self.assertFalse(set(band[:, 0]) & {300.0, 400.0})
+        swaps = self.find_line(self.find_axes(figure, "swap acceptance"), color)
+        np.testing.assert_array_equal(swaps[:, 1], history["swap_acceptance"])
+        shares = self.find_line(self.find_axes(figure, "effective share"), color)
+        np.testing.assert_array_equal(shares[:, 1], history["effective_share"])
+        scans = self.find_axes(figure, "scans of an update")
+        marks = [x for x in scans.get_lines() if x.get_marker() == "v"]
+        self.assertEqual([m.get_xdata().tolist() for m in marks], [[300, 400]])
+        self.assertIn("reactions: 2", self.get_texts(figure))
+        factors = self.find_line(self.find_axes(figure, "factor of the"), color)
+        np.testing.assert_array_equal(factors[:, 1], history["rate_factor"])
+
+    def test_tempered_training_without_exact_values(self) -> None:
+        history = make_ladder(0, has_exact=False)
+        history["log_likelihood_test"][:] = np.nan
+        path = write_metrics(self.folder / "metrics.h5", history)
+        figure = self.draw("tempered_training", path)
+        above = self.find_axes(figure, "training rows")
+        self.assertEqual([x for x in above.get_lines() if x.get_color() == "black"], [])
+        self.assertNotIn("exact", self.get_texts(figure))
+        curves = self.draw("learning_curves", path)
+        self.assertIn("estimated log-likelihood", self.get_texts(curves))
+        self.assertEqual(self.plot_path(path), TRAINED | {"tempered_training"})
+
+    def test_tempered_beside_others(self) -> None:
+        for r in range(3):
+            path = self.folder / "units" / f"u{r}" / "metrics.h5"
+            write_metrics(path, make_ladder(r), f"negative_phase=tempered replicate={r}")
+        path = self.folder / "units" / "u9" / "metrics.h5"
+        write_metrics(path, make_history(0.1, 0), "negative_phase=pcd replicate=0")
+        figure = self.draw("tempered_training", self.folder)
+        axes = self.find_axes(figure, "swap acceptance")
+        drawn = self.find_line(axes, style.get_color(0.3))
+        np.testing.assert_allclose(drawn[0, 1], 0.51)
+        self.assertEqual(len([x for x in axes.get_lines() if x.get_linewidth() < 0.7]), 3)
+        self.assertIn("negative_phase = tempered", self.get_texts(figure))
 
     def test_singular_values(self) -> None:
         history = make_history(0.1, 0)
