@@ -6,7 +6,7 @@
  * theta' changes it by ln < e^(F(v) - F'(v)) > = <F - F'> + var(F - F') / 2 + …. Both come from
  * observers, each apart, so that their spread gives the standard error of the sum. Chains whose
  * samples went into the update won't do: it has lifted the energy where just they are, and by as
- * much as they are few (bars and stripes, 30 chains, rate 0.1: ln Z 1.3 too small). */
+ * much as they are few (bars and stripes, 30 chains, rate 0.1: ln Z about 1 too small). */
 #include <math.h>
 #include <omp.h>
 #include <string.h>
