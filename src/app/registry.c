@@ -2,12 +2,8 @@
 #include "experiment.h"
 
 static const smr_experiment *const experiments[] = {
-    &smr_experiment_ridge,
-    &smr_experiment_logistic,
-    &smr_experiment_rbm,
-    &smr_experiment_partition,
-    &smr_experiment_sample,
-    &smr_experiment_renormalize,
+    &smr_experiment_ridge,     &smr_experiment_logistic, &smr_experiment_rbm,
+    &smr_experiment_partition, &smr_experiment_sample,   &smr_experiment_renormalize,
 };
 enum { N_EXPERIMENTS = sizeof experiments / sizeof experiments[0] };
 

@@ -1,5 +1,5 @@
-/* Preloaded by the storm: from STORM_CLOCK_AFTER seconds after a process's start on, its wall clock stands STORM_CLOCK_SHIFT
- * seconds off. The monotonic clock is left alone. */
+/* Preloaded by the storm: from STORM_CLOCK_AFTER seconds after a process's start on, its wall clock
+ * stands STORM_CLOCK_SHIFT seconds off. The monotonic clock is left alone. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/syscall.h>
