@@ -115,7 +115,7 @@ def test_modes(where: Path) -> None:
     """Bars and stripes are islands: tempered chains find them all, persistent ones stay where they are.
 
     Five seeds were at -3.62 +- 0.03 (exact) for tempered and between -4.8 and -8.3 for persistent chains; a model can't
-    be better than the data's entropy, 3.30. Twelve sweeps an update bring persistent chains to -4.0 +- 0.3.
+    be better than the data's entropy, ln 30 = 3.40. Twelve sweeps an update bring persistent chains to -4.0 +- 0.3.
     """
     job = where / "modes.yaml"
     job.write_text("name: modes\nexperiment: rbm\ndata: {source: bars-and-stripes, side: 4, binarize: none, holdout: 0}\n"
@@ -128,7 +128,7 @@ def test_modes(where: Path) -> None:
     for seed in map(str, range(5)):
         tempered, persistent = found["tempered", seed], found["pcd", seed]
         check(tempered > persistent + 0.5, f"seed {seed}: tempered {tempered}, persistent {persistent}")
-        check(-3.9 < tempered < -3.30, f"seed {seed}: tempered {tempered}")
+        check(-3.9 < tempered < -3.40, f"seed {seed}: tempered {tempered}")
 
 
 def checkpoints(out: Path) -> list[Path]:
