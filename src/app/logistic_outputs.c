@@ -150,10 +150,19 @@ static double find_share(const summary_work *work, int output, int64_t at, doubl
   return *count > 0 ? (double)n_wanted / (double)*count : (double)NAN;
 }
 
-/* Labels that don't depend on x and are fair coins. */
-static bool is_coin(const smr_logistic_job *job) {
-  return job->data.source == SMR_SOURCE_TEACHER && job->data.signal == 0 &&
-         (job->data.noise > 0 || job->teacher_labels == SMR_LABELS_DRAW);
+/* Labels that don't depend on x nor on each other and are fair coins. */
+static bool has_coins(const smr_logistic_job *job) {
+  const smr_data_config *data = &job->data;
+  const bool is_noisy = data->noise > 0;
+  return data->source == SMR_SOURCE_TEACHER && data->signal == 0 &&
+         (is_noisy ? data->noise_law.kind != SMR_NOISE_AR1
+                   : job->teacher_labels == SMR_LABELS_DRAW);
+}
+
+/* No more rows on a hyperplane than it takes to fix it: random rows without copies of columns. */
+static bool has_general_position(const smr_design_config *design) {
+  return design->kind != SMR_DESIGN_SMOOTH &&
+         (design->kind != SMR_DESIGN_DUPLICATED || design->jitter > 0);
 }
 
 static void summarize_features(const summary_work *work, int64_t f) {
@@ -165,7 +174,7 @@ static void summarize_features(const summary_work *work, int64_t f) {
       find_share(work, SMR_LOGISTIC_quasi_separable, f, 1, &n_class));
   put(work, N_STATISTICS + ONE_CLASS, f,
       find_share(work, SMR_LOGISTIC_outcome, f * job->lambda.n, SMR_LOGISTIC_ONE_CLASS, &n_class));
-  if (!is_coin(job)) {
+  if (!has_coins(job) || !has_general_position(&job->data.design)) {
     return;
   }
   const double chance =

@@ -211,6 +211,11 @@ static void check_source(const smr_job *job, const char *data_folder, const smr_
 
 static void check_classes(const smr_job *job, const smr_data_config *config,
                           const smr_data_shape *shape, smr_text *report, smr_status *verdict) {
+  if (config->source == SMR_SOURCE_PROBLEM) {
+    *verdict = smr_job_complain(job, "data.source", report,
+                                "the targets of an ill-posed problem are values of a function: "
+                                "there are no two classes to tell apart");
+  }
   if (!smr_table_is_file(config) || shape->n_rows == 0 || shape->is_classification) {
     return;
   }

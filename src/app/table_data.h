@@ -23,7 +23,7 @@ typedef struct {
 typedef struct {
   const smr_key_table *table;
   smr_table_part (*get)(const void *config);
-  bool needs_classes; /* targets of files must take just two values */
+  bool needs_classes; /* targets of files must take just two values; no problems */
 } smr_table_view;
 
 /* True when rows come from a csv or hdf5 file. */

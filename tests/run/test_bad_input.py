@@ -61,6 +61,8 @@ JOBS = {
                      [":3:", "7 features", "6 cells", "^"]),
     "odd-phillips": (GOOD.replace("source: teacher", "source: problem, problem: phillips"), 2,
                      [":5:", "phillips", "multiple of 4", "not 6", "^"]),
+    "problem-classes": (GOOD.replace("source: teacher", "source: problem").replace("ridge", "logistic"), 2,
+                        [":3:", "ill-posed problem", "two classes", "^"]),
     "one-class": (GOOD.replace("source: teacher", "source: csv, file: constant.csv"), 2, ["constant.csv", "same number"]),
     "too-large": (GOOD.replace("features: 4", "features: 3000000"), 1, ["GiB"]),
     "several": (GOOD.replace("noise:", "noize:").replace("lambda:", "lamda:").replace("[6, 8]", "[]"), 2,

@@ -116,6 +116,12 @@ def test_cover(where: Path) -> None:
     check(len(scores) >= 6 and all(abs(z) < 4.5 for z in scores), f"z-scores of Cover's share: {scores}")
     half = [row for row in table(out / "results.h5", "separable_theory") if row["instances"] == "42" and row["features"] == "20"]
     check(len(half) == 1 and abs(float(half[0]["separable_theory"]) - 0.5) < 1e-12, f"half of all labellings at n = 2 q: {half}")
+    for i, (setting, has_theory) in enumerate((("noise_model=heteroscedastic", True), ("design=power_law", True), ("noise_model=ar1", False),
+                                               ("design=smooth", False), ("design=duplicated", False))):
+        done = run(["run", job, "-o", where / f"coins{i}", "-q", "-s", f"data.{setting}", "-s", "sweep.replicate={count: 2}"])
+        check(done.returncode == 0, f"cover, {setting}: {done.returncode} {done.stderr}")
+        theory = [row["separable_theory"] not in ("", "nan") for row in table(where / f"coins{i}" / "results.h5", "separable_theory")]
+        check(bool(theory) and all(t == has_theory for t in theory), f"Cover's theory with {setting}: {theory}")
 
 
 def test_one_class(where: Path) -> None:
