@@ -50,7 +50,7 @@ int smr_ridge_count_outputs(int tier) {
 /* Risks don't follow from the spectrum: every choice and every rank gets a column. */
 static bool needs_columns(const smr_ridge_config *config) {
   return config->choosers != SMR_RIDGE_NONE &&
-         (config->data.source != SMR_SOURCE_TEACHER || config->standardize);
+         (smr_table_is_file(&config->data) || config->standardize);
 }
 
 void smr_ridge_count_columns(const smr_ridge_config *config, int64_t *n_columns,
@@ -95,8 +95,8 @@ static smr_status sort_lambdas(smr_ridge_work *work) {
 smr_status smr_ridge_prepare_choosers(smr_ridge_work *work) {
   const smr_ridge_config *config = work->config;
   smr_ridge_count_columns(config, &work->n_columns, &work->n_padded);
-  const bool is_judged_by_test = config->data.source != SMR_SOURCE_TEACHER;
-  work->n_scored = is_judged_by_test ? work->n_columns : work->n_lambda;
+  /* Nobody knows the true coefficients of a file: test rows judge. */
+  work->n_scored = smr_table_is_file(&config->data) ? work->n_columns : work->n_lambda;
   if (config->choosers == SMR_RIDGE_NONE) {
     return SMR_OK;
   }

@@ -31,8 +31,8 @@ static const smr_key keys[] = {
      "k of k-fold cross-validation (ridge.choosers all)."},
     {"ridge.noise_level", SMR_KEY_REAL, SMR_KEY_OR_AUTO, AT(noise_level), 0, INFINITY, "", "auto",
      NULL,
-     "Standard deviation of the noise for the discrepancy principle and Picard; auto is the "
-     "teacher's, and an estimate for files."},
+     "Standard deviation of the noise for the discrepancy principle and Picard; auto is "
+     "that of a teacher or a problem, and an estimate for files."},
 };
 
 const smr_key_table smr_ridge_keys = {keys, sizeof keys / sizeof keys[0], sizeof(smr_ridge_config)};

@@ -17,9 +17,8 @@ static const int summarised[] = {
     SMR_RIDGE_estimation_error, SMR_RIDGE_bias2,         SMR_RIDGE_variance};
 enum { N_SUMMARISED = sizeof summarised / sizeof summarised[0] };
 
-/* Summaries that are no plain statistic, after those; then the statistics of what choosers put out,
- * a
- * mean of decades exists even where that of regrets does not. */
+/* Summaries that are no plain statistic, after those; then the statistics of what choosers put out.
+ */
 enum { Z_EXACT, Z_ASYMPTOTIC, TAIL_INDEX, N_FINISHED, N_SPECIAL };
 enum { N_PLAIN_SUMMARIES = N_SUMMARISED * SMR_SUMMARY_STATISTICS + N_SPECIAL };
 #define JUDGED(name, text, ...) SMR_RIDGE_decades_##name, SMR_RIDGE_regret_##name,
@@ -151,6 +150,12 @@ static bool is_decades(int output) {
 #define IS_DECADES(name, text, ...) output == SMR_RIDGE_decades_##name ||
   return SMR_RIDGE_CHOOSERS(IS_DECADES, ) false;
 #undef IS_DECADES
+}
+
+static bool is_of_rank(int output) {
+#define IS_OF_RANK(name, text, ...) output == SMR_RIDGE_tsvd_regret_##name ||
+  return SMR_RIDGE_SPECTRUM_CHOOSERS(IS_OF_RANK, ) false;
+#undef IS_OF_RANK
 }
 
 static void fill_summaries(const inner_dimensions *inner, const smr_output *outputs,
@@ -298,23 +303,29 @@ static void summarize_cell(const smr_ridge_config *config, const smr_schema *out
   out[smr_schema_get_offset(summaries, special + Z_ASYMPTOTIC) + cell] = z[1];
 }
 
-/* What the choosers of one N_f put out. Only lambda = 0 can leave a regret without a mean. */
-static void summarize_choosers(const smr_ridge_config *config, const smr_schema *outputs,
-                               const smr_schema *summaries, int64_t n, const double *const *records,
-                               int64_t f, double *values, double *out) {
-  double least = INFINITY;
+/* Decades always have moments. A regret has those of the estimation error at the least lambda, that
+ * of a rank those at lambda = 0: all singular values may be kept. */
+static smr_summary_moments find_judged_moments(const smr_ridge_config *config, int output,
+                                               int64_t features) {
+  double least = is_of_rank(output) ? 0 : (double)INFINITY;
   for (int64_t l = 0; l < config->lambda.n; ++l) {
     least = fmin(least, config->lambda.values[l]);
   }
-  const smr_summary_moments exists =
-      find_moments(config, SMR_RIDGE_estimation_error, config->features.values[f], least);
+  return is_decades(output) ? (smr_summary_moments){true, true}
+                            : find_moments(config, SMR_RIDGE_estimation_error, features, least);
+}
+
+/* What the choosers of one N_f put out. */
+static void summarize_choosers(const smr_ridge_config *config, const smr_schema *outputs,
+                               const smr_schema *summaries, int64_t n, const double *const *records,
+                               int64_t f, double *values, double *out) {
   const int64_t count = count_judged(config->choosers);
   for (int64_t i = 0; i < count; ++i) {
     double statistics[SMR_SUMMARY_STATISTICS] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     int64_t at = smr_schema_get_offset(outputs, judged[i]) + f;
     int64_t found = smr_summary_gather(n, records, at, values);
     smr_summary_compute(found, values,
-                        is_decades(judged[i]) ? (smr_summary_moments){true, true} : exists,
+                        find_judged_moments(config, judged[i], config->features.values[f]),
                         statistics);
     for (int j = 0; j < SMR_SUMMARY_STATISTICS; ++j) {
       int64_t summary = N_PLAIN_SUMMARIES + i * SMR_SUMMARY_STATISTICS + j;

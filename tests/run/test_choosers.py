@@ -116,7 +116,31 @@ def test_noise(where: Path) -> None:
         check(found[0] == status and np.isfinite(found[1]) == is_known, f"noise {value}: {found}")
 
 
+def test_risk_of_problems(where: Path) -> None:
+    """The true solution of a problem is known: risks are distances from it, not errors on test rows. With standardized columns
+    the best lambda is that of the grid; else it lies within a grid step of it, and is at least as good."""
+    for standardize in ("false", "true"):
+        (where / "shaw.yaml").write_text(
+            "name: shaw\nexperiment: ridge\ndata: {source: problem, problem: shaw, noise: 1e-3, noise_relative: true, features: 32, instances: 32}\n"
+            f"ridge: {{lambda: {{logspace: [1e-9, 10, 41]}}, intercept: false, choosers: all, folds: 4, standardize: {standardize}}}\n")
+        done = run(["run", where / "shaw.yaml", "-o", where / f"shaw-{standardize}", "-q"])
+        if not check(done.returncode == 0, f"shaw: {done.returncode} {done.stderr}"):
+            continue
+        path = where / f"shaw-{standardize}" / "results.h5"
+        errors = curve(path, "estimation_error")
+        one = {o: float(table(path, o)[0][o]) for o in ("lambda_oracle", "risk_oracle", "lambda_loo", "risk_loo", "tsvd_risk_oracle")}
+        best = min(errors, key=errors.get)
+        ratio = one["risk_oracle"] / errors[best]
+        if standardize == "true":
+            check(abs(ratio - 1) < TOLERANCE and one["lambda_oracle"] == best, f"shaw: {one} on the grid, not {errors[best]} at {best}")
+        else:
+            check(0.5 < ratio < 1 + TOLERANCE and abs(np.log10(one["lambda_oracle"] / best)) <= 0.25 + TOLERANCE,
+                  f"shaw: {one}, not {errors[best]} at {best}")
+        check(one["risk_loo"] >= one["risk_oracle"] * (1 - TOLERANCE), f"shaw: {one}: better than the best")
+
+
 with folder() as name:
+    test_risk_of_problems(Path(name))
     test_inverse_problems(Path(name))
     test_spambase(Path(name))
     test_noise(Path(name))
