@@ -16,7 +16,7 @@ set(analysis_python ${PROJECT_SOURCE_DIR}/.venv/bin/python)
 if(NOT EXISTS ${analysis_python})
   set(analysis_python ${Python3_EXECUTABLE})
 endif()
-simmer_add_ctest(analysis.figures LABELS run TIMEOUT 300
+simmer_add_ctest(analysis.figures LABELS run TIMEOUT 600
   COMMAND ${analysis_python} ${SIMMER_TEST_DIR}/test_analysis.py)
 simmer_add_ctest(run.choosers LABELS run TIMEOUT 300
   COMMAND ${analysis_python} ${SIMMER_TEST_DIR}/test_choosers.py)
