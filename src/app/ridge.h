@@ -17,6 +17,8 @@ typedef struct {
   int choosers; /* smr_ridge_tier */
   int64_t folds;
   double noise_level; /* sigma of the discrepancy principle; -1 = auto */
+  bool bounds;
+  double bound_norm; /* r of the bounds; -1 = auto */
 } smr_ridge_config;
 
 extern const smr_key_table smr_ridge_keys;
@@ -68,6 +70,8 @@ typedef enum {
   X(theory_variance, "", L, "asymptotic variance (Hastie et al. 2022)")                      \
   X(theory_risk, "", L, "asymptotic risk, bias2 + variance (Hastie et al. 2022)")            \
   X(theory_risk_exact, "", L, "exact risk of the ridgeless estimate (Belkin, Hsu, Xu 2020)") \
+  X(theory_test_mse, "", L, "asymptotic mean squared error on test rows")                    \
+  X(theory_lambda, "", F, "lambda of least asymptotic risk, sigma^2 N_f / r^2")              \
   X(singular_value, "", M, "singular values of the training matrix")                         \
   X(picard_coefficient, "", M, "size of the target along each left singular vector")         \
   X(seconds, "s", U, "time this unit took")
@@ -119,6 +123,13 @@ enum { PUT_RANK, PUT_RANK_RISK, PUT_RANK_REGRET, PUT_RANK_STATUS };
   SMR_RIDGE_OUTPUTS(X)           \
   SMR_RIDGE_SPECTRUM_OUTPUTS(X) SMR_RIDGE_ROWS_OUTPUTS(X) SMR_RIDGE_FOLDS_OUTPUTS(X)
 
+/* Outputs with ridge.bounds, after those of the tier. */
+#define SMR_RIDGE_BOUND_OUTPUTS(X)                                                             \
+  X(bound_worst, "", L, "bound on the squared error of a prediction, mean over the test rows") \
+  X(bound_average, "", L,                                                                      \
+    "the same on average over Gaussian coefficients of the same mean square norm")
+enum { SMR_RIDGE_BOUND_WORST, SMR_RIDGE_BOUND_AVERAGE, SMR_RIDGE_N_BOUNDS };
+
 #define SMR_RIDGE_ENUM(name, unit, dimensions, meaning) SMR_RIDGE_##name,
 enum { SMR_RIDGE_ALL_OUTPUTS(SMR_RIDGE_ENUM) SMR_RIDGE_N_OUTPUTS };
 #undef SMR_RIDGE_ENUM
@@ -155,6 +166,9 @@ typedef struct {
  * which the SVD's grid is made of. */
 smr_status smr_ridge_colour(const smr_context *group, const smr_colour_request *request,
                             double *colour) SMR_NODISCARD;
+
+/* What ridge.bounds adds to the cost of a unit with n_test test rows. */
+void smr_ridge_plan_bounds(const smr_ridge_config *config, int64_t n_test, smr_unit_cost *cost);
 
 /* Rows to test on: what the job says; else 1000 for a teacher, N_i where rows are ordered (a smooth
  * design, a problem), -1 (all that are left out) for files. */

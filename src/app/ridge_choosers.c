@@ -187,9 +187,7 @@ static smr_status choose_ranks(const smr_ridge_cell *cell, double sigma, smr_rid
   return smr_truncated_corner(spectrum, &choice->truncated[SMR_RIDGE_BY_lcurve]);
 }
 
-/* The noise that the fitted columns see: given; or what is known of it, with what isn't fitted of a
- * Gaussian design; or what Picard's plot levels off at. */
-static double find_noise(const smr_ridge_work *work, const smr_ridge_cell *cell) {
+double smr_ridge_find_noise(const smr_ridge_work *work, const smr_ridge_cell *cell) {
   const bool is_isotropic = smr_sample_is_isotropic(work->sample);
   if (work->config->noise_level >= 0) {
     return work->config->noise_level;
@@ -228,7 +226,7 @@ smr_status smr_ridge_choose(const smr_ridge_work *work, smr_ridge_cell *cell) {
     return SMR_OK;
   }
   smr_ridge_choice *choice = &work->choices[cell->index];
-  const double sigma = find_noise(work, cell);
+  const double sigma = smr_ridge_find_noise(work, cell);
   put_picard(work, cell, sigma);
   choose_from_spectrum(work, cell, sigma, choice);
   SMR_TRY(smr_agree(work->unit->group, choose_ranks(cell, sigma, choice)));

@@ -33,13 +33,20 @@ static const smr_key keys[] = {
      NULL,
      "Standard deviation of the noise for the discrepancy principle and Picard; auto is "
      "that of a teacher or a problem, and an estimate for files."},
+    {"ridge.bounds", SMR_KEY_BOOL, SMR_KEY_NO_SWEEP, AT(bounds), 0, 0, "", "false", NULL,
+     "Bounds on the squared error of predictions, mean over the test rows: one more pass over them "
+     "for every N_f."},
+    {"ridge.bound_norm", SMR_KEY_REAL, SMR_KEY_OR_AUTO, AT(bound_norm), 0, INFINITY, "", "auto",
+     NULL,
+     "Largest norm of the true coefficients, of standardized columns with ridge.standardize, for "
+     "ridge.bounds; auto is that of a teacher or a problem, and unknown for files."},
 };
 
 const smr_key_table smr_ridge_keys = {keys, sizeof keys / sizeof keys[0], sizeof(smr_ridge_config)};
 
 #define NAME(name, unit, dimensions, meaning) #name,
 static const char *const output_names[] = {SMR_RIDGE_OUTPUTS(NAME) SMR_RIDGE_SPECTRUM_OUTPUTS(NAME)
-                                               NULL};
+                                               SMR_RIDGE_BOUND_OUTPUTS(NAME) NULL};
 #undef NAME
 
 const smr_experiment smr_experiment_ridge = {

@@ -7,6 +7,7 @@
 #include "ridge.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
+#include "simmer/regress/tail.h"
 #include "simmer/regress/theory.h"
 #include "summary.h"
 
@@ -17,9 +18,18 @@ static const int summarised[] = {
     SMR_RIDGE_estimation_error, SMR_RIDGE_bias2,         SMR_RIDGE_variance};
 enum { N_SUMMARISED = sizeof summarised / sizeof summarised[0] };
 
-/* Summaries that are no plain statistic, after those; then the statistics of what choosers put out.
- */
-enum { Z_EXACT, Z_ASYMPTOTIC, TAIL_INDEX, N_FINISHED, N_SPECIAL };
+/* Summaries that are no plain statistic, after those; then the statistics of what choosers put out,
+ * and of the bounds. */
+enum {
+  Z_EXACT,
+  Z_ASYMPTOTIC,
+  TAIL_INDEX,
+  TAIL_HILL,
+  TAIL_HILL_ERROR,
+  TAIL_HILL_Z,
+  N_FINISHED,
+  N_SPECIAL
+};
 enum { N_PLAIN_SUMMARIES = N_SUMMARISED * SMR_SUMMARY_STATISTICS + N_SPECIAL };
 #define JUDGED(name, text, ...) SMR_RIDGE_decades_##name, SMR_RIDGE_regret_##name,
 #define JUDGED_RANK(name, text, ...) SMR_RIDGE_tsvd_regret_##name,
@@ -28,7 +38,7 @@ static const int judged[] = {SMR_RIDGE_SPECTRUM_CHOOSERS(JUDGED, ) SMR_RIDGE_SPE
 #undef JUDGED
 #undef JUDGED_RANK
 enum { N_JUDGED = sizeof judged / sizeof judged[0] };
-enum { N_SUMMARIES = N_PLAIN_SUMMARIES + N_JUDGED * SMR_SUMMARY_STATISTICS };
+enum { N_SUMMARIES = N_PLAIN_SUMMARIES + (N_JUDGED + SMR_RIDGE_N_BOUNDS) * SMR_SUMMARY_STATISTICS };
 
 static const smr_output specials[N_SPECIAL] = {
     {"estimation_error_z",
@@ -49,12 +59,25 @@ static const smr_output specials[N_SPECIAL] = {
      0,
      {0},
      0},
+    {"estimation_error_tail_index",
+     "",
+     "tail index of the estimation error over replicates (Hill 1975)",
+     0,
+     {0},
+     0},
+    {"estimation_error_tail_index_stderr", "", "standard error of that tail index", 0, {0}, 0},
+    {"estimation_error_tail_index_z",
+     "",
+     "that tail index minus the theoretical one, in standard errors",
+     0,
+     {0},
+     0},
     {"replicates_finished", "", "finished replicates", 0, {0}, 0}};
 
 /* One block a schema: dimensions, outputs, then names and meanings. */
 typedef struct {
   smr_inner_dimension dimensions[3];
-  smr_output outputs[SMR_RIDGE_N_OUTPUTS];
+  smr_output outputs[SMR_RIDGE_N_OUTPUTS + SMR_RIDGE_N_BOUNDS];
 } output_block;
 
 typedef struct {
@@ -179,12 +202,26 @@ static void fill_summaries(const inner_dimensions *inner, const smr_output *outp
   }
 }
 
-/* The tier of choosers, the same in all cells. */
-static int get_tier(const smr_job *job) {
-  smr_common_config common;
-  smr_ridge_config config;
-  smr_job_configure(job, 0, &common, &config);
-  return config.choosers;
+static int64_t count_bounds(const smr_ridge_config *config) {
+  return config->bounds ? SMR_RIDGE_N_BOUNDS : 0;
+}
+
+/* The bounds follow the tier's last, over what tiers beyond would have. */
+static void fill_bounds(const inner_dimensions *inner, const smr_ridge_config *config,
+                        smr_output *outputs, summary_block *block) {
+#define BOUND(name, unit, kind, meaning) {#name, unit, meaning, 0, {0}, false},
+  static const smr_output bounds[] = {SMR_RIDGE_BOUND_OUTPUTS(BOUND)};
+#undef BOUND
+  const int first = smr_ridge_count_outputs(config->choosers);
+  int64_t at = N_PLAIN_SUMMARIES + count_judged(config->choosers) * SMR_SUMMARY_STATISTICS;
+  for (int64_t i = 0; i < count_bounds(config); ++i) {
+    outputs[first + i] = bounds[i];
+    set_dimensions(&outputs[first + i], L, inner);
+    for (int j = 0; j < SMR_SUMMARY_STATISTICS; ++j, ++at) {
+      smr_summary_describe(&outputs[first + i], j, block->names[at], block->meanings[at],
+                           &block->outputs[at]);
+    }
+  }
 }
 
 smr_status smr_ridge_describe(const smr_job *job, smr_schema *outputs, smr_schema *summaries) {
@@ -200,12 +237,16 @@ smr_status smr_ridge_describe(const smr_job *job, smr_schema *outputs, smr_schem
   memcpy(second->dimensions, first->dimensions, sizeof first->dimensions);
   fill_outputs(&inner, first->outputs);
   fill_summaries(&inner, first->outputs, second);
-  const int tier = get_tier(job);
-  *outputs =
-      (smr_schema){inner.count, first->dimensions, smr_ridge_count_outputs(tier), first->outputs};
+  /* What is put out is the same in all cells. */
+  smr_common_config common;
+  smr_ridge_config config;
+  smr_job_configure(job, 0, &common, &config);
+  fill_bounds(&inner, &config, first->outputs, second);
+  const int64_t n_outputs = smr_ridge_count_outputs(config.choosers) + count_bounds(&config);
+  const int64_t n_chosen = count_judged(config.choosers) + count_bounds(&config);
+  *outputs = (smr_schema){inner.count, first->dimensions, n_outputs, first->outputs};
   *summaries = (smr_schema){inner.count, second->dimensions,
-                            N_PLAIN_SUMMARIES + count_judged(tier) * SMR_SUMMARY_STATISTICS,
-                            second->outputs};
+                            N_PLAIN_SUMMARIES + n_chosen * SMR_SUMMARY_STATISTICS, second->outputs};
   return SMR_OK;
 }
 
@@ -230,8 +271,9 @@ static double find_noise_index(const smr_ridge_config *config) {
   return is_student ? config->data.noise_law.nu / 2 : (double)INFINITY;
 }
 
-static smr_summary_moments find_moments(const smr_ridge_config *config, int output,
-                                        int64_t features, double lambda) {
+/* Tail index of an output over replicates; infinite where all moments exist. */
+static double find_index(const smr_ridge_config *config, int output, int64_t features,
+                         double lambda) {
   bool is_norm = output == SMR_RIDGE_solution_norm || output == SMR_RIDGE_residual_norm;
   bool is_noisy = is_norm || output == SMR_RIDGE_train_mse || output == SMR_RIDGE_test_mse ||
                   output == SMR_RIDGE_estimation_error;
@@ -246,7 +288,12 @@ static smr_summary_moments find_moments(const smr_ridge_config *config, int outp
     index = fmin(index, find_noise_index(config));
   }
   /* A norm is a square root: its tail index is twice that of the square. */
-  index *= is_norm ? 2 : 1;
+  return is_norm ? 2 * index : index;
+}
+
+static smr_summary_moments find_moments(const smr_ridge_config *config, int output,
+                                        int64_t features, double lambda) {
+  const double index = find_index(config, output, features, lambda);
   return (smr_summary_moments){index > 1, index > 2};
 }
 
@@ -281,6 +328,25 @@ static void summarize_theory(const smr_ridge_config *config, const smr_schema *o
                  values);
 }
 
+/* Hill's index of one cell beside the index that theory has; values[n] ascending. Out of the few
+ * replicates of most jobs a tail can't be told. */
+static void summarize_tail(const smr_ridge_config *config, const smr_schema *summaries, int64_t n,
+                           const double *values, int64_t cell, double *out) {
+  enum { FEWEST = 100 };
+  const int64_t special = N_SUMMARISED * SMR_SUMMARY_STATISTICS;
+  const double lambda = config->lambda.values[cell % config->lambda.n];
+  const int64_t features = config->features.values[cell / config->lambda.n];
+  if (n < FEWEST) {
+    return;
+  }
+  const smr_tail tail = smr_tail_hill(n, values, smr_tail_choose_k(n));
+  const double expected = find_index(config, SMR_RIDGE_estimation_error, features, lambda);
+  out[smr_schema_get_offset(summaries, special + TAIL_HILL) + cell] = tail.index;
+  out[smr_schema_get_offset(summaries, special + TAIL_HILL_ERROR) + cell] = tail.error;
+  out[smr_schema_get_offset(summaries, special + TAIL_HILL_Z) + cell] =
+      isfinite(expected) ? (tail.index - expected) / tail.error : (double)NAN;
+}
+
 static void summarize_cell(const smr_ridge_config *config, const smr_schema *outputs,
                            const smr_schema *summaries, int64_t n, const double *const *records,
                            int64_t cell, double *values, double *out) {
@@ -294,6 +360,9 @@ static void summarize_cell(const smr_ridge_config *config, const smr_schema *out
                         statistics);
     for (int j = 0; j < SMR_SUMMARY_STATISTICS; ++j) {
       out[smr_schema_get_offset(summaries, i * SMR_SUMMARY_STATISTICS + j) + cell] = statistics[j];
+    }
+    if (summarised[i] == SMR_RIDGE_estimation_error) {
+      summarize_tail(config, summaries, count, values, cell, out);
     }
   }
   int64_t special = N_SUMMARISED * SMR_SUMMARY_STATISTICS;
@@ -334,6 +403,26 @@ static void summarize_choosers(const smr_ridge_config *config, const smr_schema 
   }
 }
 
+/* The bounds of one (features, lambda) cell: they have the tail of the variance. */
+static void summarize_bounds(const smr_ridge_config *config, const smr_schema *outputs,
+                             const smr_schema *summaries, int64_t n, const double *const *records,
+                             int64_t cell, double *values, double *out) {
+  const double lambda = config->lambda.values[cell % config->lambda.n];
+  const int64_t features = config->features.values[cell / config->lambda.n];
+  const int first = smr_ridge_count_outputs(config->choosers);
+  int64_t summary = N_PLAIN_SUMMARIES + count_judged(config->choosers) * SMR_SUMMARY_STATISTICS;
+  for (int64_t i = 0; i < count_bounds(config); ++i) {
+    double statistics[SMR_SUMMARY_STATISTICS] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    int64_t at = smr_schema_get_offset(outputs, first + i) + cell;
+    int64_t count = smr_summary_gather(n, records, at, values);
+    smr_summary_compute(count, values, find_moments(config, SMR_RIDGE_variance, features, lambda),
+                        statistics);
+    for (int j = 0; j < SMR_SUMMARY_STATISTICS; ++j, ++summary) {
+      out[smr_schema_get_offset(summaries, summary) + cell] = statistics[j];
+    }
+  }
+}
+
 smr_status smr_ridge_summarize(const void *config, const smr_schema *outputs,
                                const smr_schema *summaries, int64_t n, const double *const *records,
                                double *out) {
@@ -343,14 +432,14 @@ smr_status smr_ridge_summarize(const void *config, const smr_schema *outputs,
   int64_t n_cells = ridge->features.n * ridge->lambda.n;
   for (int64_t cell = 0; cell < n_cells; ++cell) {
     summarize_cell(ridge, outputs, summaries, n, records, cell, values, out);
+    summarize_bounds(ridge, outputs, summaries, n, records, cell, values, out);
   }
   for (int64_t f = 0; f < ridge->features.n; ++f) {
     summarize_choosers(ridge, outputs, summaries, n, records, f, values, out);
   }
   int64_t special = N_SUMMARISED * SMR_SUMMARY_STATISTICS;
   for (int64_t f = 0; f < ridge->features.n; ++f) {
-    double index =
-        fmin(find_design_index(ridge, ridge->features.values[f]), find_noise_index(ridge));
+    double index = find_index(ridge, SMR_RIDGE_estimation_error, ridge->features.values[f], 0);
     out[smr_schema_get_offset(summaries, special + TAIL_INDEX) + f] =
         isfinite(index) ? index : (double)NAN;
   }

@@ -331,6 +331,11 @@ static void put_theory(const smr_ridge_work *work, const smr_ridge_cell *cell, i
   smr_ridge_put(work, SMR_RIDGE_theory_bias2, at, theory.bias2);
   smr_ridge_put(work, SMR_RIDGE_theory_variance, at, theory.variance);
   smr_ridge_put(work, SMR_RIDGE_theory_risk, at, theory.risk);
+  smr_ridge_put(work, SMR_RIDGE_theory_lambda, cell->index,
+                smr_theory_best_lambda(cell->p, r, sigma));
+  /* A constant that is fitted costs the error of a mean over the rows. */
+  const double share = cell->spectrum.has_intercept ? 1 / (double)cell->spectrum.n : 0;
+  smr_ridge_put(work, SMR_RIDGE_theory_test_mse, at, (1 + share) * (theory.risk + sigma * sigma));
   if (lambda == 0) {
     smr_ridge_put(work, SMR_RIDGE_theory_risk_exact, at,
                   smr_theory_ridgeless(n, cell->p, r, sigma));
@@ -399,6 +404,7 @@ static smr_status run_cell(const smr_ridge_work *work, int64_t index) {
     smr_ridge_judge_by_truth(work, &cell);
     SMR_TRY_DONE(put_truth(work, &cell));
   }
+  SMR_TRY_DONE(smr_ridge_bound(work, &cell));
 done:
   clear_cell(&cell);
   return status;

@@ -139,6 +139,7 @@ void smr_ridge_plan(const void *config, const void *survey, int n_ranks, smr_uni
   add_choosers(ridge, n_max, cost);
   cost->memory_bytes += smr_table_count_bytes(&ridge->data, n_max);
   add_colour(ridge, cost);
+  smr_ridge_plan_bounds(ridge, n_test, cost);
   int64_t blocks = smr_int_ceil_divide(n, 1024);
   cost->n_shards = smr_int_max(blocks, smr_int_ceil_divide(n_test, 512));
 }

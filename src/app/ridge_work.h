@@ -89,6 +89,14 @@ void smr_ridge_judge_by_truth(const smr_ridge_work *work, const smr_ridge_cell *
 void smr_ridge_judge_by_test(const smr_ridge_work *work, int64_t index, const double *sums,
                              int64_t n_test);
 
+/* The noise that the fitted columns see: given; or what is known of it, with what isn't fitted of a
+ * Gaussian design; or what Picard's plot levels off at. Local. */
+double smr_ridge_find_noise(const smr_ridge_work *work, const smr_ridge_cell *cell);
+
+/* Puts the bounds of one N_f, where the job asks for them, from one pass over the test rows.
+ * Collective on the group. */
+smr_status smr_ridge_bound(const smr_ridge_work *work, const smr_ridge_cell *cell) SMR_NODISCARD;
+
 /* Predicts the test rows for all N_f. Collective on the group. */
 smr_status smr_ridge_run_test(const smr_ridge_work *work, bool is_classification) SMR_NODISCARD;
 

@@ -46,6 +46,8 @@ JOBS = {
     "many-folds": (GOOD.replace("ridge: {", "ridge: {choosers: all, folds: 7, "), 2, [":4:", "7 folds", "6 training rows", "^"]),
     "one-fold": (GOOD.replace("ridge: {", "ridge: {choosers: all, folds: 1, "), 2, [":4:", "ridge.folds", "^"]),
     "negative-noise": (GOOD.replace("ridge: {", "ridge: {noise_level: -1, "), 2, [":4:", "ridge.noise_level", "^"]),
+    "swept-bounds": (GOOD.replace("replicate:", "ridge.bounds: [true, false], replicate:"), 2, [":5:", "ridge.bounds", "^"]),
+    "negative-norm": (GOOD.replace("ridge: {", "ridge: {bounds: true, bound_norm: -1, "), 2, [":4:", "ridge.bound_norm", "^"]),
     "wrong-design": (GOOD.replace("source: teacher", "design: smoth"), 2, [":3:", "smoth", "smooth", "^"]),
     "flat-bumps": (GOOD.replace("source: teacher", "design: smooth, bump_width: 0"), 2, [":3:", "data.bump_width", "^"]),
     "not-stationary": (GOOD.replace("source: teacher", "noise_model: ar1, noise_correlation: 1"), 2,

@@ -8,7 +8,7 @@ JOBS = {
 name: rows
 experiment: ridge
 data: {source: teacher, features: 12, noise: 0.5, test_instances: 700}
-ridge: {lambda: [0, 1e-3, 1], intercept: false}
+ridge: {lambda: [0, 1e-3, 1], intercept: false, bounds: true}
 sweep: {data.instances: [5, 11, 12, 13, 40, 1500], replicate: {count: 6}}
 """,
     "columns": """
@@ -16,7 +16,7 @@ name: columns
 experiment: ridge
 seed: 7
 data: {source: teacher, noise: 1, features: [3, 7, 20, 33, 40], test_instances: 100}
-ridge: {lambda: {logspace: [1e-4, 100, 17]}, intercept: true, standardize: true}
+ridge: {lambda: {logspace: [1e-4, 100, 17]}, intercept: true, standardize: true, bounds: true}
 sweep: {data.instances: [20, 3000], data.teacher_features: [25, auto], replicate: {count: 4}}
 """,
     "choosers": """
@@ -24,7 +24,7 @@ name: choosers
 experiment: ridge
 seed: 3
 data: {source: teacher, noise: 0.5, features: [6, 20, 21], test_instances: 40}
-ridge: {lambda: [1e3, 0, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 100], choosers: all, folds: 3}
+ridge: {lambda: [1e3, 0, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 100], choosers: all, folds: 3, bounds: true}
 sweep: {data.instances: [20, 21, 900], ridge.intercept: [true, false], ridge.standardize: [true, false], replicate: {count: 2}}
 """,
 }
@@ -57,7 +57,8 @@ def test_extended(where: Path) -> None:
     for overrides in (grown, grown + inner):
         done = run(["run", job, "-o", new, "-q", *overrides], 3)
         check(done.returncode == 0, f"extended run: {done.returncode} {done.stderr}")
-        for name in ("train_mse", "test_mse", "solution_norm", "estimation_error", "bias2", "variance", "effective_dof"):
+        for name in ("train_mse", "test_mse", "solution_norm", "estimation_error", "bias2", "variance", "effective_dof",
+                     "bound_worst", "bound_average"):
             axes = ["instances", "teacher_features", "replicate", "features", "lambda"]
             before, after = values(old, name, axes), values(new / "results.h5", name, axes)
             wrong = [k for k in before if before[k] != after.get(k)]

@@ -53,6 +53,25 @@ def test_danger_zone(where: Path) -> None:
     check(max(medians, key=medians.get) == 60, f"the peak is at N_i = {max(medians, key=medians.get)}: {medians}")
 
 
+def test_heavy_tails(where: Path) -> None:
+    """heavy-tails.yaml with a fifth of its replicates: Hill's index against (|N_f - N_i| + 1)/2 with k = 20 values."""
+    out = where / "tails"
+    done = run(["run", SOURCE / "jobs" / "heavy-tails.yaml", "-o", out, "-q", "-s", "sweep.replicate={count: 4000}"], 2, timeout=300)
+    check(done.returncode == 0, f"heavy-tails: {done.returncode} {done.stderr}")
+    name = "estimation_error_tail_index"
+    found = {what: {int(row["features"]): float(row[f"{name}{what}"] or "nan") for row in table(out / "results.h5", f"{name}{what}")
+                    if float(row.get("lambda", 0)) == 0} for what in ("", "_stderr", "_theory", "_z")}
+    for features, expected in {9: 2, 10: 1.5, 11: 1, 12: .5, 13: 1, 14: 1.5, 15: 2}.items():
+        index, error, theory, z = (found[what][features] for what in found)
+        check(theory == expected, f"N_f = {features}: tail index {theory} in theory, expected {expected}")
+        check(abs(error - index / 20**.5) < 1e-12 * index, f"N_f = {features}: {index} +- {error}")
+        check(abs(z) < 3 and abs(index - expected) < 3 * error, f"N_f = {features}: Hill's index {index} +- {error}, expected {expected}")
+    for row in table(out / "results.h5", "estimation_error_mean"):
+        is_known = row["estimation_error_mean"] not in ("", "nan")
+        exists = float(row["lambda"]) > 0 or abs(int(row["features"]) - 12) >= 2
+        check(is_known == exists, f"a mean at N_f = {row['features']}, lambda = {row['lambda']}: {is_known}")
+
+
 def test_exact_likelihood(where: Path) -> None:
     """rbm-16-exact.yaml for three epochs: centred, inverted images are learned as well as the others; not centred, they aren't."""
     if not (Path(os.environ.get("SIMMER_DATA", "")) / "mnist/train-images-idx3-ubyte.gz").exists():
@@ -90,6 +109,7 @@ with folder() as name:
     test_plans()
     test_docs()
     test_danger_zone(Path(name))
+    test_heavy_tails(Path(name))
     test_spambase(Path(name))
     test_exact_likelihood(Path(name))
 finish()

@@ -20,6 +20,8 @@ simmer_add_ctest(analysis.figures LABELS run TIMEOUT 600
   COMMAND ${analysis_python} ${SIMMER_TEST_DIR}/test_analysis.py)
 simmer_add_ctest(run.choosers LABELS run TIMEOUT 300
   COMMAND ${analysis_python} ${SIMMER_TEST_DIR}/test_choosers.py)
+simmer_add_ctest(run.bounds LABELS run TIMEOUT 300 PROCESSORS 2
+  COMMAND ${analysis_python} ${SIMMER_TEST_DIR}/test_bounds.py)
 foreach(name rbm convert sample partition)
   simmer_add_ctest(analysis.${name} LABELS run TIMEOUT 300
     COMMAND ${analysis_python} ${SIMMER_TEST_DIR}/test_analysis_${name}.py)
