@@ -9,18 +9,10 @@
 
 #include "bench.h"
 #include "cli.h"
-#include "simmer/base/clock.h"
 #include "simmer/base/integer.h"
-#include "simmer/base/memory.h"
-#include "simmer/base/random.h"
 #include "simmer/comm/bench.h"
 #include "simmer/comm/reduce.h"
 #include "simmer/linalg/kernel.h"
-#include "simmer/linalg/qr.h"
-#include "simmer/linalg/svd.h"
-#include "simmer/regress/ridge.h"
-
-enum { REPEATS = 5, N_LAMBDAS = 100 };
 
 int smr_bench_is_wanted(const bench_work *bench, const char *name) {
   return strncmp(name, bench->wanted, strlen(bench->wanted)) == 0;
@@ -120,135 +112,6 @@ static smr_status bench_allreduce(bench_work *bench) {
   return SMR_OK;
 }
 
-/* --- the ridge path --- */
-
-typedef struct {
-  int64_t n, p;
-  double *x; /* [n x p] column-major */
-  double *y;
-} matrix;
-
-static smr_status read_matrix(void *self, int thread, int64_t first, int64_t count, double *x,
-                              int64_t ld, double *y) {
-  (void)thread;
-  const matrix *m = self;
-  for (int64_t j = 0; j < m->p; ++j) {
-    memcpy(x + j * ld, m->x + j * m->n + first, (size_t)count * sizeof(double));
-  }
-  memcpy(y, m->y + first, (size_t)count * sizeof(double));
-  return SMR_OK;
-}
-
-/* Coefficients of all lambdas from an SVD: w = V f U'y / s. */
-static smr_status apply_path(const smr_svd *svd, const matrix *data, const double *target,
-                             double *weights, double *coefficients) {
-  double *beta = NULL;
-  SMR_TRY(smr_memory_alloc(smr_svd_count(svd), sizeof *beta, "target modes", &beta));
-  smr_status status = smr_svd_project_left(svd, 1, target, beta);
-  smr_spectrum spectrum = {data->n, data->p, smr_svd_count(svd), false, smr_svd_get_values(svd),
-                           beta,    0};
-  for (int64_t l = 0; status == SMR_OK && l < N_LAMBDAS; ++l) {
-    double lambda = pow(10, -8 + 12.0 * (double)l / (N_LAMBDAS - 1));
-    smr_ridge_coefficients(&spectrum, lambda, coefficients + l * spectrum.k);
-  }
-  if (status == SMR_OK) {
-    status = smr_svd_expand_right(svd, N_LAMBDAS, coefficients, weights);
-  }
-  smr_memory_free(beta);
-  return status;
-}
-
-/* QR, SVD, and the coefficients of all lambdas: the whole job. The reference goes through pdgesvd
- * of X itself. */
-static smr_status solve_path(const smr_grid *grid, smr_svd_method method, matrix *data,
-                             double *weights, double *coefficients) {
-  smr_row_source source = {data->n, data->p, data, read_matrix};
-  smr_qr *qr = NULL;
-  smr_svd *svd = NULL;
-  smr_status status = SMR_OK;
-  if (method == SMR_SVD_GESVD) {
-    SMR_TRY_DONE(smr_svd_create(grid, method, data->n, data->p, data->x, data->n, &svd));
-    SMR_TRY_DONE(apply_path(svd, data, data->y, weights, coefficients));
-    goto done;
-  }
-  SMR_TRY_DONE(smr_qr_create(grid, &source, false, &qr));
-  smr_qr_view view = smr_qr_get(qr);
-  SMR_TRY_DONE(smr_svd_create(grid, method, view.n_used, data->p, view.r, view.n_used, &svd));
-  SMR_TRY_DONE(apply_path(svd, data, view.z, weights, coefficients));
-done:
-  smr_svd_destroy(&svd);
-  smr_qr_destroy(&qr);
-  return status;
-}
-
-static smr_status time_path(bench_work *bench, smr_svd_method method, matrix *data, int repeats,
-                            double *median) {
-  double *weights = NULL, *coefficients = NULL, seconds[REPEATS];
-  smr_status status = SMR_OK;
-  SMR_TRY_DONE(smr_memory_alloc(data->p * N_LAMBDAS, sizeof(double), "weights", &weights));
-  SMR_TRY_DONE(smr_memory_alloc(data->p * N_LAMBDAS, sizeof(double), "modes", &coefficients));
-  for (int i = 0; i < repeats; ++i) {
-    smr_barrier(bench->world);
-    double start = smr_clock_monotonic_s();
-    SMR_TRY_DONE(solve_path(bench->grid, method, data, weights, coefficients));
-    smr_barrier(bench->world);
-    seconds[i] = smr_clock_monotonic_s() - start;
-  }
-  *median = smr_clock_median(repeats, seconds);
-done:
-  smr_memory_free(weights);
-  smr_memory_free(coefficients);
-  return status;
-}
-
-typedef struct {
-  const char *name, *meaning;
-  int64_t n, p;
-  smr_svd_method method;
-  int repeats, is_reference; /* slow references are measured only when named */
-} path_case;
-
-static const path_case paths[] = {
-    {"ridge_path_2000x1000", "100 lambdas, 2000 x 1000, all ranks on one problem", 2000, 1000,
-     SMR_SVD_AUTO, REPEATS, 0},
-    {"ridge_path_20000x500", "100 lambdas, 20000 x 500, all ranks on one problem", 20000, 500,
-     SMR_SVD_AUTO, REPEATS, 0},
-    {"pdgesvd_2000x1000", "the same through (p)dgesvd", 2000, 1000, SMR_SVD_GESVD, 3, 1},
-    {"pdgesvd_20000x500", "the same through (p)dgesvd", 20000, 500, SMR_SVD_GESVD, 3, 1},
-};
-
-static smr_status bench_path(bench_work *bench, const path_case *path) {
-  matrix data = {.n = path->n, .p = path->p};
-  smr_status status = SMR_OK;
-  SMR_TRY_DONE(smr_memory_alloc(data.n * data.p, sizeof(double), "matrix", &data.x));
-  SMR_TRY_DONE(smr_memory_alloc(data.n, sizeof(double), "target", &data.y));
-  const smr_random_key key = {1, smr_random_stream("bench.matrix", 0, 0)};
-  for (int64_t j = 0; j < data.p; ++j) {
-    smr_random_normal(key, (uint64_t)j, 0, data.n, data.x + j * data.n);
-  }
-  smr_random_normal(key, (uint64_t)data.p, 0, data.n, data.y);
-  double seconds = 0;
-  SMR_TRY_DONE(time_path(bench, path->method, &data, path->repeats, &seconds));
-  double flops = smr_qr_count_flops(data.n, data.p) +
-                 smr_svd_count_flops(smr_int_min(data.n, data.p), data.p, N_LAMBDAS);
-  smr_bench_print(bench, &(bench_row){path->name, "operation/s", path->meaning, flops / seconds,
-                                      bench->dgemm_limit, seconds});
-done:
-  smr_memory_free(data.x);
-  smr_memory_free(data.y);
-  return status;
-}
-
-static smr_status bench_paths(bench_work *bench) {
-  for (size_t i = 0; i < sizeof paths / sizeof paths[0]; ++i) {
-    int is_named = bench->wanted[0] != '\0';
-    if (smr_bench_is_wanted(bench, paths[i].name) && (is_named || !paths[i].is_reference)) {
-      SMR_TRY(bench_path(bench, &paths[i]));
-    }
-  }
-  return SMR_OK;
-}
-
 smr_status smr_command_bench(const smr_cli *cli, const smr_context *world) {
   smr_grid *grid = NULL;
   SMR_TRY(smr_grid_create(world, &grid));
@@ -260,7 +123,8 @@ smr_status smr_command_bench(const smr_cli *cli, const smr_context *world) {
   SMR_TRY_DONE(measure_limits(&bench));
   SMR_TRY_DONE(bench_gemms(&bench));
   SMR_TRY_DONE(bench_allreduce(&bench));
-  SMR_TRY_DONE(bench_paths(&bench));
+  SMR_TRY_DONE(smr_bench_ridge(&bench));
+  SMR_TRY_DONE(smr_bench_choosers(&bench));
   SMR_TRY_DONE(smr_bench_training(&bench));
   SMR_TRY_DONE(smr_bench_images(&bench));
   SMR_TRY_DONE(smr_bench_sampling(&bench));
@@ -273,7 +137,8 @@ smr_status smr_command_bench(const smr_cli *cli, const smr_context *world) {
   if (n_printed == 0) {
     status = smr_error_set(SMR_ERR_USAGE,
                            "no benchmark begins with '%s'; there are sgemm, dgemm, memory, "
-                           "allreduce, ridge_path, pdgesvd, rbm and sample",
+                           "allreduce, ridge_path, pdgesvd, choosers_path, folds_path, rbm and "
+                           "sample",
                            bench.wanted);
   }
 done:

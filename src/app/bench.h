@@ -24,6 +24,10 @@ void smr_bench_print(bench_work *bench, const bench_row *row);
 /* Sum over ranks, as all ranks see it; NaN when there is one among them. Collective. */
 double smr_bench_sum(const smr_context *world, double x);
 
+/* The ridge path. Collective. */
+smr_status smr_bench_ridge(bench_work *bench) SMR_NODISCARD;
+/* Choosers of lambda beside the path, k-fold cross-validation. Collective. */
+smr_status smr_bench_choosers(bench_work *bench) SMR_NODISCARD;
 /* Training of RBMs. Collective. */
 smr_status smr_bench_training(bench_work *bench) SMR_NODISCARD;
 /* Parallel tempering and annealing. Collective. */

@@ -4,11 +4,12 @@
  * to y and its result comes back to x. All products have padded shapes (a panel's 32 columns, rows
  * in multiples of 8) given by the node alone, so that a column's bits don't depend on its
  * neighbours. The plain form of all this is LAPACK's dlalsa, for two of the four products. */
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
 #include "compact.h"
+#include "dots.h"
+#include "narrow.h"
 #include "simmer/linalg/kernel.h"
 #include "tree.h"
 
@@ -168,8 +169,8 @@ static void scatter(const climb *t, const node *v, double *x, double *y) {
 /* rows of x [width x 16] = the first of panel' y. */
 static void project_panel(const climb *t, int rows, int width, int inner, const double *y,
                           double *x) {
-  cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, SMR_PANEL, GROUP, inner, 1.0, t->panel, rows,
-              y, t->ld, 0.0, t->work, SMR_PANEL);
+  smr_dots_run(
+      &(smr_dots){inner, SMR_PANEL, GROUP, false, t->panel, rows, y, t->ld, t->work, SMR_PANEL});
   for (int64_t c = 0; c < GROUP; c++) {
     memcpy(x + c * t->ld, t->work + c * SMR_PANEL, (size_t)width * sizeof *x);
   }
@@ -185,6 +186,9 @@ static void apply_node(const climb *t, const node *v) {
   for (int64_t c = 0; t->is_project && c < n_columns; c++) {
     gather(t, v, get_column(t, t->x, c) + v->first, get_column(t, t->y, c));
   }
+  for (int64_t c = 0; !t->is_project && c < n_columns; c++) {
+    memset(get_column(t, t->y, c), 0, (size_t)rows * sizeof *t->y);
+  }
   for (int j = 0; j < v->k; j += SMR_PANEL) {
     int width = v->k - j < SMR_PANEL ? v->k - j : SMR_PANEL;
     form_panel(t, v, j, width);
@@ -194,8 +198,7 @@ static void apply_node(const climb *t, const node *v) {
       if (t->is_project) {
         project_panel(t, rows, width, v->k, y, x);
       } else {
-        cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, rows, GROUP, width, 1.0, t->panel,
-                    rows, x, t->ld, j > 0 ? 1.0 : 0.0, y, t->ld);
+        smr_narrow_add(&(smr_narrow){rows, GROUP, width, t->panel, rows, x, t->ld, y, t->ld});
       }
     }
   }

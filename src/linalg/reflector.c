@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dots.h"
+#include "narrow.h"
 #include "simmer/linalg/kernel.h"
 
 static void clear_triangle(int width, double *a, int64_t lda) {
@@ -92,12 +93,12 @@ static void apply_block(const smr_chain *chain, int first, bool transposed, doub
   int width = get_width(smr_pad(chain->count), first);
   const double *v = chain->v + (int64_t)first * chain->ld + first;
   const double *t = chain->t + (int64_t)first * SMR_PANEL;
-  cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, width, SMR_COLUMN_BLOCK, rows, 1.0, v,
-              chain->ld, c + first, ldc, 0.0, work, SMR_PANEL);
+  smr_dots_run(&(smr_dots){rows, width, SMR_COLUMN_BLOCK, false, v, chain->ld, c + first, ldc, work,
+                           SMR_PANEL});
   cblas_dtrmm(CblasColMajor, CblasLeft, CblasUpper, transposed ? CblasTrans : CblasNoTrans,
-              CblasNonUnit, width, SMR_COLUMN_BLOCK, 1.0, t, SMR_PANEL, work, SMR_PANEL);
-  cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, rows, SMR_COLUMN_BLOCK, width, -1.0, v,
-              chain->ld, work, SMR_PANEL, 1.0, c + first, ldc);
+              CblasNonUnit, width, SMR_COLUMN_BLOCK, -1.0, t, SMR_PANEL, work, SMR_PANEL);
+  smr_narrow_add(
+      &(smr_narrow){rows, SMR_COLUMN_BLOCK, width, v, chain->ld, work, SMR_PANEL, c + first, ldc});
 }
 
 void smr_chain_apply(const smr_chain *chain, bool transposed, int n_groups, double *c, int ldc,

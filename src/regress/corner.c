@@ -95,7 +95,9 @@ static void rank_angles(const corner_search *search, int64_t count, ranked_step 
 static bool find_pair(const ranked_step *angles, int64_t count, int64_t *flat, int64_t *steep) {
   for (int64_t taken = 1; taken <= count; taken++) {
     for (int64_t i = 0; i < taken; i++) {
-      for (int64_t j = count - 1; j >= count - taken; j--) {
+      /* A pair of which neither is new was looked at before. */
+      const int64_t last = i == taken - 1 ? count - 1 : count - taken;
+      for (int64_t j = last; j >= count - taken; j--) {
         if (angles[i].index < angles[j].index) {
           *flat = angles[i].index;
           *steep = angles[j].index;

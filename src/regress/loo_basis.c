@@ -37,6 +37,26 @@ static double get_scale(const smr_loo_fit *fit, int64_t j) {
   return fit->scale != NULL ? fit->scale[j] : 1.0;
 }
 
+/* ||x|| without overflow. */
+static double get_norm(int64_t n, const double *x) {
+  double largest = 0.0;
+  double sum = 0.0;
+#pragma omp simd reduction(max : largest)
+  for (int64_t i = 0; i < n; i++) {
+    const double size = fabs(x[i]);
+    largest = size > largest ? size : largest;
+  }
+  if (!(largest > 0.0)) {
+    return 0.0;
+  }
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; i++) {
+    const double share = x[i] / largest;
+    sum += share * share;
+  }
+  return largest * sqrt(sum);
+}
+
 /* norms[p] of the triangle's columns, rounded to powers of two; 0 stays 0. Returns the ratio of the
  * largest to the smallest. */
 static double measure_columns(const smr_loo_fit *fit, double *norms) {
@@ -44,10 +64,7 @@ static double measure_columns(const smr_loo_fit *fit, double *norms) {
   double largest = 0.0;
   double smallest = HUGE_VAL;
   for (int64_t j = 0; j < fit->spectrum->p; j++) {
-    double norm = 0.0;
-    for (int64_t i = 0; i < k; i++) {
-      norm = hypot(norm, fit->triangle[j * k + i]);
-    }
+    const double norm = get_norm(smr_int_min(j + 1, k), fit->triangle + j * k);
     norms[j] = norm > 0.0 ? ldexp(1.0, ilogb(norm)) : 0.0;
     largest = fmax(largest, norms[j]);
     smallest = norms[j] > 0.0 ? fmin(smallest, norms[j]) : smallest;
@@ -57,8 +74,10 @@ static double measure_columns(const smr_loo_fit *fit, double *norms) {
 
 /* What the making of a map needs. */
 typedef struct {
-  double *norms;  /* [p] */
-  double *unit;   /* [k x q] unit vectors, over s in the plain way */
+  double *norms; /* [p] */
+  double *unit;  /* [k x q] unit vectors, over s in the plain way */
+  bool is_scaled;
+  /* Where the columns are scaled. */
   double *left;   /* [k x q] U_R */
   double *turned; /* [k x q] U_e' U_R */
   double *scaled; /* [k x p] triangle over the norms */
@@ -80,6 +99,10 @@ static smr_status allocate_map(smr_loo_basis *basis, map_work *work) {
   SMR_TRY(smr_memory_alloc(basis->p * basis->q_padded, sizeof(double), "map to U", &basis->map));
   SMR_TRY(smr_memory_alloc(basis->p, sizeof(double), "column norms", &work->norms));
   SMR_TRY(smr_memory_alloc(k * q, sizeof(double), "unit vectors", &work->unit));
+  work->is_scaled = measure_columns(basis->fit, work->norms) > largest_spread;
+  if (!work->is_scaled) {
+    return SMR_OK;
+  }
   SMR_TRY(smr_memory_alloc(k * q, sizeof(double), "left vectors", &work->left));
   SMR_TRY(smr_memory_alloc(k * q, sizeof(double), "left vectors", &work->turned));
   return smr_memory_alloc(k * basis->p, sizeof(double), "scaled triangle", &work->scaled);
@@ -128,15 +151,14 @@ static smr_status make_map(smr_loo_basis *basis) {
   if (status != SMR_OK || basis->q == 0 || work.unit == NULL) {
     goto done;
   }
-  const bool is_scaled = measure_columns(fit, work.norms) > largest_spread;
   for (int64_t j = 0; j < basis->q; j++) {
     work.unit[j * fit->spectrum->k + j] = 1.0;
   }
-  SMR_TRY_DONE(is_scaled ? map_scaled(basis, &work) : map_plain(basis, &work));
+  SMR_TRY_DONE(work.is_scaled ? map_scaled(basis, &work) : map_plain(basis, &work));
   for (int64_t j = 0; j < basis->p; j++) {
     /* In the plain way V has them already; a constant column is left out in both. */
     double factor = work.norms[j] > 0.0 ? 1.0 / get_scale(fit, j) : 0.0;
-    factor = is_scaled && factor > 0.0 ? factor / work.norms[j] : factor;
+    factor = work.is_scaled && factor > 0.0 ? factor / work.norms[j] : factor;
     for (int64_t i = 0; i < basis->q; i++) {
       basis->map[i * basis->p + j] *= factor;
     }

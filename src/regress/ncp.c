@@ -4,6 +4,7 @@
  * and odd rows are the real and imaginary parts of a sequence of h = n / 2; else h = n. */
 #include "simmer/regress/ncp.h"
 
+#include <float.h>
 #include <math.h>
 #include <omp.h>
 #include <stdbool.h>
@@ -65,12 +66,14 @@ static double transform(const ncp_run *run, const double *r, double complex *mem
   const bool is_even = run->n % 2 == 0;
   double largest = 0.0;
   for (int64_t i = 0; i < run->n; i++) {
-    largest = fmax(largest, fabs(r[i]));
+    const double size = fabs(r[i]);
+    largest = size > largest ? size : largest;
   }
+  /* A power of two in the range of a double, for numbers below it too. */
   const int exponent = largest > 0.0 ? -ilogb(largest) : 0;
+  const double scale = ldexp(1.0, exponent < DBL_MAX_EXP ? exponent : DBL_MAX_EXP - 1);
   for (int64_t i = 0; i < run->h; i++) {
-    memory[i] = is_even ? CMPLX(scalbn(r[2 * i], exponent), scalbn(r[2 * i + 1], exponent))
-                        : CMPLX(scalbn(r[i], exponent), 0.0);
+    memory[i] = is_even ? CMPLX(scale * r[2 * i], scale * r[2 * i + 1]) : CMPLX(scale * r[i], 0.0);
   }
   double energy = 0.0;
   for (int64_t i = 0; i < run->h; i++) {
