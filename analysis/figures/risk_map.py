@@ -67,7 +67,7 @@ def draw(result: Result) -> Figure:
     return figure
 
 
-def _find_edges(values: np.ndarray) -> np.ndarray:
+def find_edges(values: np.ndarray) -> np.ndarray:
     """Borders of the cells around values on a logarithmic axis."""
     logs = np.log(values)
     middles = (logs[1:] + logs[:-1]) / 2
@@ -82,8 +82,8 @@ def _draw_map(axes: Axes, ratio: np.ndarray, lambdas: np.ndarray, risk: np.ndarr
     top = min(high, low * 1e4)
     axes.set_facecolor("0.8")  # Cells without a value.
     mesh = axes.pcolormesh(
-        _find_edges(ratio),
-        _find_edges(lambdas),
+        find_edges(ratio),
+        find_edges(lambdas),
         risk.T,
         norm=LogNorm(low, top),
         cmap="viridis",
@@ -94,7 +94,7 @@ def _draw_map(axes: Axes, ratio: np.ndarray, lambdas: np.ndarray, risk: np.ndarr
     return mesh
 
 
-def _find_best(lambdas: np.ndarray, risk: np.ndarray) -> np.ndarray:
+def find_best(lambdas: np.ndarray, risk: np.ndarray) -> np.ndarray:
     """The lambda of least risk in each row; NaN where a row has no value."""
     is_known = np.isfinite(risk).any(axis=1)
     best = np.argmin(np.where(np.isfinite(risk), risk, np.inf), axis=1)
@@ -104,7 +104,7 @@ def _find_best(lambdas: np.ndarray, risk: np.ndarray) -> np.ndarray:
 def _draw_best(axes: Axes, ratio: np.ndarray, lambdas: np.ndarray, risk: np.ndarray):
     (line,) = axes.plot(
         ratio,
-        _find_best(lambdas, risk),
+        find_best(lambdas, risk),
         color="white",
         marker="o",
         markeredgecolor="black",
@@ -119,7 +119,7 @@ def _draw_best(axes: Axes, ratio: np.ndarray, lambdas: np.ndarray, risk: np.ndar
 
 def _draw_theory(axes: Axes, ratio: np.ndarray, lambdas: np.ndarray, risk: np.ndarray):
     (line,) = axes.plot(
-        ratio, _find_best(lambdas, risk), label=r"best $\lambda$, asymptotic theory", **style.THEORY
+        ratio, find_best(lambdas, risk), label=r"best $\lambda$, asymptotic theory", **style.THEORY
     )
     return line
 

@@ -42,7 +42,7 @@ except ImportError as error:
 
 from analysis import __main__ as command_line
 from analysis import fetch_data, style
-from analysis.figures import FIGURES, chosen_lambda
+from analysis.figures import FIGURES, chosen_lambda, phase_diagram, survival
 from analysis.results import (
     ResultError,
     find_cell,
@@ -55,7 +55,9 @@ from analysis.results import (
 
 SIGNAL, NOISE, TEST_ROWS = 1.0, 0.5, 200
 CHOOSER_FIGURES = {"choosers", "picard", "l_curve_choices", "chosen_lambda"}
-ALL_FIGURES = {kind.name for kind in FIGURES if kind.experiment == "ridge"} - CHOOSER_FIGURES
+OWN_FIGURES = {"phase_diagram", "survival"}  # they want more than the danger zone has
+ALL_FIGURES = {kind.name for kind in FIGURES if kind.experiment == "ridge"}
+ALL_FIGURES -= CHOOSER_FIGURES | OWN_FIGURES
 SUMMARISED = (
     "test_mse",
     "train_mse",
@@ -295,6 +297,39 @@ def chosen() -> xr.Dataset:
     return data
 
 
+@functools.lru_cache(maxsize=1)
+def tails() -> xr.Dataset:
+    """Exact quantiles of Pareto laws at N_i = 12; N_f = 17 has a light tail."""
+    features, n = np.array([12, 11, 13, 14, 17]), 2000
+    index = (abs(features - 12) + 1) / 2
+    share = ((np.arange(n) + 0.5) / n)[:, None, None]
+    dims = ("features", "lambda")
+    return xr.Dataset(
+        {
+            "estimation_error": (("replicate", *dims), share ** (-1 / index[:, None])),
+            "estimation_error_tail_index": (dims, index[:, None] + 0.01),
+            "estimation_error_tail_index_stderr": (dims, index[:, None] / 10),
+            "estimation_error_tail_index_theory": ("features", index),
+        },
+        coords={"replicate": np.arange(n), "features": features, "lambda": [0.0]},
+        attrs={"title": "t", "experiment": "ridge", "seed": "1", "job": JOB % 12},
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def phases() -> xr.Dataset:
+    """The plane of a well-specified teacher, with made-up corners of the L-curve."""
+    data = make_cube([20, 25, 30, 40, 60], [30], np.logspace(-2, 3, 11), 8)
+    data["theory_test_mse"] = data["theory_risk"] + NOISE**2
+    one = xr.ones_like(data["estimation_error"].isel({"lambda": 0}, drop=True))
+    data["theory_lambda"] = NOISE**2 * data["features"] * one
+    at_edge = data["instances"].isin([20, 60])
+    is_lost = (data["instances"] == 25) & (data["replicate"] < 5)
+    data["lambda_lcurve"] = (0.3 * one).where(~is_lost)
+    data["status_lcurve"] = xr.where(at_edge, 1.0, 0.0) * one
+    return data
+
+
 # ---- running the program ----
 
 
@@ -437,6 +472,62 @@ class Figures(ResultCase):
         titles = [axes.get_title().splitlines() for axes in figure.axes]
         labels = [["smooth, ar1"], ["smooth, iid"], ["gaussian, ar1"]]
         self.assertEqual(titles, [[*label, "40 runs"] for label in labels])
+        matplotlib.pyplot.close(figure)
+
+    def test_survival(self) -> None:
+        """Pareto laws of known index: the legend has what the file says."""
+        data = tails()
+        self.assertEqual(self.plot(data, "--only", "survival"), {"survival"})
+        with_penalty = data.reindex({"lambda": [0.0, 0.1]}, fill_value=1.0)
+        self.assertEqual(self.plot(with_penalty, "--only", "survival"), {"survival"})
+        with contextlib.closing(open_result(self.folder / "results.h5")) as result:
+            figure = survival.draw(result)
+            few = result.data.isel(replicate=slice(0, 900))
+            bare = result.data.drop_vars("estimation_error_tail_index")
+            light = result.data.isel(features=[-1])  # index 3: all is well there
+            penalised = result.data.isel({"lambda": [1]})
+            for lacking, reason in (
+                (few, "replicates"),
+                (bare, "tail index"),
+                (light, "no cell"),
+                (penalised, "lambda = 0"),
+            ):
+                self.assertIn(reason, survival.needs(dataclasses.replace(result, data=lacking)))
+        texts = [text.get_text() for text in figure.legends[0].get_texts()]
+        self.assertIn(r"$N_f - N_i = 0$: $0.51 \pm 0.05$ (0.5)", texts)
+        self.assertIn(r"$N_f - N_i = +2$: $1.51 \pm 0.15$ (1.5)", texts)
+        self.assertEqual(sum("N_i = " in text for text in texts), 4 + 1)
+        matplotlib.pyplot.close(figure)
+
+    def test_survival_of_pareto(self) -> None:
+        x, share = survival.make_survival(tails()["estimation_error"].values[:, 0, 0])
+        np.testing.assert_allclose((share[0], share[-1]), (0.5, 1 / 2000))
+        # Quantiles at (i + 1/2)/n against ranks (i + 1)/n: half a rank off.
+        np.testing.assert_allclose(x**-0.5, share - 0.5 / 2000, rtol=1e-12)
+
+    def test_phase_diagram(self) -> None:
+        """With the test error where its theory is known, else with the risk; the corner where most
+        replicates have one inside the grid."""
+        data = phases()
+        bare = data.drop_vars("theory_test_mse")
+        for each in (bare, data):
+            self.assertEqual(self.plot(each, "--only", "phase_diagram"), {"phase_diagram"})
+        with contextlib.closing(open_result(self.folder / "results.h5")) as result:
+            figure = phase_diagram.draw(result)
+            for name in ("theory_lambda", "lambda_lcurve"):
+                less = dataclasses.replace(result, data=result.data.drop_vars(name))
+                self.assertIsNotNone(phase_diagram.needs(less))
+        lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+        (corner,) = [line for label, line in lines.items() if "corner" in label]
+        shown = {float(x): float(y) for x, y in zip(*corner.get_data(), strict=True)}
+        # At 20 and 60 rows the corner is at an edge of the grid, at 25 most replicates have none.
+        found = {x: y for x, y in shown.items() if np.isfinite(y)}
+        self.assertEqual(found, {30 / 40: 0.3, 1.0: 0.3})
+        theory = data["theory_test_mse"].mean("replicate").squeeze()
+        cell, at = np.unravel_index(int(theory.values.argmin()), theory.shape)
+        star = lines["least error, theory"]
+        np.testing.assert_allclose(star.get_xdata(), 30 / data["instances"].values[cell])
+        np.testing.assert_allclose(star.get_ydata(), data["lambda"].values[at])
         matplotlib.pyplot.close(figure)
 
     def test_no_replicates(self) -> None:
