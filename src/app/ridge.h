@@ -115,9 +115,14 @@ enum { PUT_RANK, PUT_RANK_RISK, PUT_RANK_REGRET, PUT_RANK_STATUS };
   X(ncp, "", L, "distance of the residual's cumulative periodogram from that of white noise")    \
   X(ncp_significance, "", L, "probability that white noise deviates by more than the residuals") \
   SMR_RIDGE_ROWS_CHOOSERS(SMR_RIDGE_LAMBDA_OUTPUTS, X)
-#define SMR_RIDGE_FOLDS_OUTPUTS(X)                                                   \
-  X(cv_interleaved, "", L, "mean squared error of held-out rows, interleaved folds") \
-  X(cv_block, "", L, "mean squared error of held-out rows, contiguous folds")        \
+#define SMR_RIDGE_FOLDS_OUTPUTS(X)                                                                 \
+  X(cv_interleaved, "", L, "mean squared error of held-out rows, interleaved folds")               \
+  X(cv_block, "", L, "mean squared error of held-out rows, contiguous folds")                      \
+  X(cv_gap, "", F, "log10 of cv_block over cv_interleaved at the minimum of the latter")           \
+  X(cv_whiteness, "", F, "probability that white noise deviates by more than the residuals there") \
+  X(cv_verdict, "", F,                                                                             \
+    "is cross-validation fooled: 0 no, 1 yes; 2 only the truth says so, 3 the truth says it "      \
+    "isn't")                                                                                       \
   SMR_RIDGE_FOLDS_CHOOSERS(SMR_RIDGE_LAMBDA_OUTPUTS, X)
 #define SMR_RIDGE_ALL_OUTPUTS(X) \
   SMR_RIDGE_OUTPUTS(X)           \

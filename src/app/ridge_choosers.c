@@ -104,6 +104,8 @@ smr_status smr_ridge_prepare_choosers(smr_ridge_work *work) {
   SMR_TRY(smr_memory_alloc(work->n_lambda, sizeof(double), "sorted lambdas", &work->ascending));
   SMR_TRY(smr_memory_alloc(work->n_lambda, sizeof(int64_t), "sorted lambdas", &work->order));
   SMR_TRY(smr_memory_alloc(work->n_lambda, sizeof(double), "a curve", &work->curve));
+  SMR_TRY(smr_memory_alloc(work->n_lambda, sizeof(double), "a curve", &work->significance));
+  SMR_TRY(smr_memory_alloc(work->n_lambda, sizeof(double), "a curve", &work->interleaved));
   SMR_TRY(smr_memory_alloc(config->features.n, sizeof *work->choices, "choices of lambda",
                            &work->choices));
   for (int64_t f = 0; f < config->features.n; ++f) {
@@ -121,6 +123,8 @@ void smr_ridge_clear_choosers(smr_ridge_work *work) {
   smr_memory_free(work->ascending);
   smr_memory_free(work->order);
   smr_memory_free(work->curve);
+  smr_memory_free(work->significance);
+  smr_memory_free(work->interleaved);
 }
 
 void smr_ridge_add_columns(const smr_ridge_work *work, smr_ridge_cell *cell) {
@@ -237,8 +241,24 @@ smr_status smr_ridge_choose(const smr_ridge_work *work, smr_ridge_cell *cell) {
 
 /* --- risks --- */
 
+/* What the signs say of interleaved folds, and what they cost where the truth is known. */
+static void put_verdict(const smr_ridge_work *work, const smr_ridge_choice *choice, int64_t index) {
+  enum { NO, YES, MISSED, FALSE_ALARM };
+  static const double tolerable = 2.0; /* times the least risk */
+  if (work->config->choosers < SMR_RIDGE_ALL) {
+    return;
+  }
+  const bool looks_fooled = choice->looks_fooled;
+  const double risk = choice->risk[SMR_RIDGE_BY_cv_interleaved];
+  const bool is_fooled =
+      smr_table_is_file(&work->config->data) ? looks_fooled : risk > tolerable * choice->best.value;
+  const int verdict = looks_fooled ? (is_fooled ? YES : FALSE_ALARM) : (is_fooled ? MISSED : NO);
+  smr_ridge_put(work, SMR_RIDGE_cv_verdict, index, (double)verdict);
+}
+
 /* Regrets of all choices once the risks and the best ones are known. */
 static void put_risks(const smr_ridge_work *work, const smr_ridge_choice *choice, int64_t index) {
+  put_verdict(work, choice, index);
   smr_ridge_put(work, SMR_RIDGE_lambda_oracle, index, choice->best.lambda);
   smr_ridge_put(work, SMR_RIDGE_risk_oracle, index, choice->best.value);
   smr_ridge_put(work, SMR_RIDGE_status_oracle, index, (double)choice->best.status);

@@ -2,6 +2,9 @@
  * U, k-fold cross-validation from R factors of folds.
  *
  * Letters: as in ridge_work.h; n = N_i. */
+#include <math.h>
+#include <string.h>
+
 #include "ridge_work.h"
 #include "simmer/base/memory.h"
 #include "simmer/regress/folds.h"
@@ -70,7 +73,7 @@ static smr_status choose_by_ncp(const smr_ridge_work *work, const smr_ridge_cell
   SMR_TRY(smr_ncp_run(work->unit->group, n, work->n_lambda, residual, work->curve, deviation));
   choice->tikhonov[SMR_RIDGE_BY_ncp] = choose_by_curve(work, cell, SMR_RIDGE_ncp);
   for (int64_t l = 0; l < work->n_lambda; ++l) {
-    work->curve[l] = smr_ncp_significance(n, deviation[l]);
+    work->significance[l] = work->curve[l] = smr_ncp_significance(n, deviation[l]);
   }
   smr_ridge_put_curve(work, cell, SMR_RIDGE_ncp_significance);
   return SMR_OK;
@@ -109,6 +112,18 @@ smr_status smr_ridge_open_folds(smr_ridge_work *work) {
                           SMR_FOLDS_BLOCK, &work->folds[1]);
 }
 
+/* Signs that cross-validation follows noise which neighbouring rows share; work->curve is that of
+ * blocks. */
+static void put_signs(const smr_ridge_work *work, const smr_ridge_cell *cell,
+                      smr_ridge_choice *choice) {
+  int64_t chosen = -1;
+  const double gap = smr_folds_gap(work->n_lambda, work->interleaved, work->curve, &chosen);
+  const double whiteness = chosen < 0 ? (double)NAN : work->significance[chosen];
+  choice->looks_fooled = smr_folds_is_fooled(gap, whiteness);
+  smr_ridge_put(work, SMR_RIDGE_cv_gap, cell->index, gap);
+  smr_ridge_put(work, SMR_RIDGE_cv_whiteness, cell->index, whiteness);
+}
+
 static smr_status choose_by_folds(const smr_ridge_work *work, const smr_ridge_cell *cell,
                                   smr_ridge_choice *choice) {
   static const int choosers[2] = {SMR_RIDGE_BY_cv_interleaved, SMR_RIDGE_BY_cv_block};
@@ -118,7 +133,11 @@ static smr_status choose_by_folds(const smr_ridge_work *work, const smr_ridge_ce
     SMR_TRY(smr_folds_run(work->unit->grid, work->folds[i], &fit, work->n_lambda, work->ascending,
                           work->curve));
     choice->tikhonov[choosers[i]] = choose_by_curve(work, cell, outputs[i]);
+    if (i == 0) {
+      memcpy(work->interleaved, work->curve, (size_t)work->n_lambda * sizeof *work->curve);
+    }
   }
+  put_signs(work, cell, choice);
   return SMR_OK;
 }
 

@@ -19,6 +19,7 @@ typedef struct {
   smr_rank_choice best_rank; /* oracle of truncated SVD */
   int64_t n_ranks;           /* numerical rank + 1 */
   double *rank_risk;         /* [n_ranks] */
+  bool looks_fooled;         /* cross-validation, by gap and residuals */
 } smr_ridge_choice;
 
 typedef struct {
@@ -35,7 +36,9 @@ typedef struct {
   /* Choosers only: lambdas in ascending order and where each stands in the job; [F] choices. */
   double *ascending;
   int64_t *order;
-  double *curve; /* [L] in that order */
+  double *curve;        /* [L] in that order */
+  double *significance; /* [L] of the residuals' deviation from white noise, in that order */
+  double *interleaved;  /* [L] errors of interleaved folds, in that order */
   smr_ridge_choice *choices;
   smr_folds *folds[2]; /* interleaved, block */
 } smr_ridge_work;

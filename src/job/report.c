@@ -17,12 +17,15 @@ static bool is_control(char byte) {
   return (unsigned char)byte < 0x20 || byte == 0x7f;
 }
 
-/* The last start of a character at or before `length`, so that a cut leaves whole characters. */
+/* The last start of a character at or before `length`, so that a cut leaves whole characters; among
+ * bytes that aren't UTF-8 `length` itself. */
 static size_t cut_at_character(const char *text, size_t length) {
-  while (length > 0 && is_continuation(text[length])) {
-    length--;
+  enum { MOST_CONTINUATIONS = 3 };
+  size_t back = 0;
+  while (back < MOST_CONTINUATIONS && back < length && is_continuation(text[length - back])) {
+    back++;
   }
-  return length;
+  return is_continuation(text[length - back]) ? length : length - back;
 }
 
 const char *smr_report_quote(const char *text, char buffer[SMR_QUOTE_BYTES]) {

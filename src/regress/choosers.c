@@ -25,14 +25,16 @@ static int64_t find_least(int64_t n, const double *values) {
   return best;
 }
 
-/* Whether the curve stays within SMR_FLAT_RISE of its minimum over SMR_FLAT_DECADES of lambda. */
-static bool is_flat(int64_t n, const double *lambda, const double *values, int64_t best) {
-  const double bound = values[best] + SMR_FLAT_RISE * fabs(values[best]);
+/* Whether sign x curve stays within SMR_FLAT_RISE of its minimum over SMR_FLAT_DECADES of lambda.
+ */
+static bool is_flat(int64_t n, const double *lambda, const double *values, double sign,
+                    int64_t best) {
+  const double bound = sign * values[best] + SMR_FLAT_RISE * fabs(values[best]);
   int64_t low = best, high = best;
-  while (low > 0 && values[low - 1] <= bound) {
+  while (low > 0 && sign * values[low - 1] <= bound) {
     low--;
   }
-  while (high < n - 1 && values[high + 1] <= bound) {
+  while (high < n - 1 && sign * values[high + 1] <= bound) {
     high++;
   }
   if (low == high) {
@@ -112,7 +114,7 @@ smr_choice smr_choose_minimum(int64_t n, const double *lambda, const double *val
     choice.status = SMR_CHOICE_EDGE;
     return choice;
   }
-  if (is_flat(n, lambda, values, best)) {
+  if (is_flat(n, lambda, values, 1.0, best)) {
     choice.status = SMR_CHOICE_FLAT;
   }
   if (function != NULL) {
@@ -154,6 +156,9 @@ smr_choice smr_choose_lcurve(const smr_spectrum *spectrum, int64_t n, const doub
   if (best == first || best == n - 1) {
     choice.status = SMR_CHOICE_EDGE;
     return choice;
+  }
+  if (is_flat(n, lambda, curvature, -1.0, best)) {
+    choice.status = SMR_CHOICE_FLAT;
   }
   refine(&function, -1.0, lambda, &choice);
   return choice;

@@ -32,20 +32,20 @@ static double complex get_root(int64_t k, int64_t n) {
   const double s = sin(angle);
   switch (from % 4) {
   case 0:
-    return CMPLX(c, -s);
+    return smr_complex(c, -s);
   case 1:
-    return CMPLX(-s, -c);
+    return smr_complex(-s, -c);
   case 2:
-    return CMPLX(-c, s);
+    return smr_complex(-c, s);
   default:
-    return CMPLX(s, c);
+    return smr_complex(s, c);
   }
 }
 
 /* a b, without C's care for infinities. */
 static inline double complex multiply(double complex a, double complex b) {
-  return CMPLX(creal(a) * creal(b) - cimag(a) * cimag(b),
-               creal(a) * cimag(b) + cimag(a) * creal(b));
+  return smr_complex(creal(a) * creal(b) - cimag(a) * cimag(b),
+                     creal(a) * cimag(b) + cimag(a) * creal(b));
 }
 
 /* Factors of n up to MAX_FACTOR, 4 before 2; returns what is left. */

@@ -10,6 +10,15 @@
 
 #include "simmer/base/error.h"
 
+/* re + i im, whatever they are; <complex.h> of the C library has CMPLX for one compiler only. */
+static inline double complex smr_complex(double re, double im) {
+  const union {
+    double parts[2];
+    double complex number;
+  } made = {{re, im}};
+  return made.number;
+}
+
 typedef struct smr_fft smr_fft;
 
 /* Tables for one length n >= 1; used by many threads at once. SMR_ERR_MEMORY, SMR_ERR_LIMIT. */

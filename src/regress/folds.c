@@ -285,6 +285,10 @@ double smr_folds_gap(int64_t n_lambda, const double *interleaved, const double *
   return best < 0 ? (double)NAN : log10(block[best] / interleaved[best]);
 }
 
+bool smr_folds_is_fooled(double gap, double significance) {
+  return gap > log10(SMR_FOOLED_FACTOR) && significance < SMR_FOOLED_SIGNIFICANCE;
+}
+
 int64_t smr_folds_count_run_bytes(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds) {
   const int64_t q = smr_int_max(1, smr_int_min(n, p));
   const int64_t held = smr_int_min(smr_int_ceil_divide(n, n_folds), p);

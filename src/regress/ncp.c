@@ -29,7 +29,7 @@ static smr_status allocate(int n_threads, int64_t n, ncp_run *run) {
   SMR_TRY(smr_memory_alloc(run->q + 1, sizeof *run->turn, "periodogram", &run->turn));
   for (int64_t j = 0; j <= run->q; j++) {
     const double angle = 6.283185307179586476925 * ((double)j / (double)n);
-    run->turn[j] = CMPLX(cos(angle), -sin(angle));
+    run->turn[j] = smr_complex(cos(angle), -sin(angle));
   }
   run->stride = run->h + smr_fft_count_work(run->fft) + run->q;
   return smr_memory_alloc(n_threads * run->stride, sizeof *run->memory, "periodogram",
@@ -53,10 +53,10 @@ static double complex untangle(const ncp_run *run, const double complex *z, int6
   const double complex b = conj(z[(run->h - j) % run->h]);
   const double complex turn = run->turn[j];
   const double complex difference = a - b;
-  const double complex odd = CMPLX(cimag(difference), -creal(difference));
+  const double complex odd = smr_complex(cimag(difference), -creal(difference));
   return 0.5 * (a + b +
-                CMPLX(creal(turn) * creal(odd) - cimag(turn) * cimag(odd),
-                      creal(turn) * cimag(odd) + cimag(turn) * creal(odd)));
+                smr_complex(creal(turn) * creal(odd) - cimag(turn) * cimag(odd),
+                            creal(turn) * cimag(odd) + cimag(turn) * creal(odd)));
 }
 
 /* power[q] of residuals r[n], up to a common factor that keeps squares in range. Returns ||r||^2
@@ -73,7 +73,8 @@ static double transform(const ncp_run *run, const double *r, double complex *mem
   const int exponent = largest > 0.0 ? -ilogb(largest) : 0;
   const double scale = ldexp(1.0, exponent < DBL_MAX_EXP ? exponent : DBL_MAX_EXP - 1);
   for (int64_t i = 0; i < run->h; i++) {
-    memory[i] = is_even ? CMPLX(scale * r[2 * i], scale * r[2 * i + 1]) : CMPLX(scale * r[i], 0.0);
+    memory[i] = is_even ? smr_complex(scale * r[2 * i], scale * r[2 * i + 1])
+                        : smr_complex(scale * r[i], 0.0);
   }
   double energy = 0.0;
   for (int64_t i = 0; i < run->h; i++) {

@@ -116,6 +116,38 @@ def test_noise(where: Path) -> None:
         check(found[0] == status and np.isfinite(found[1]) == is_known, f"noise {value}: {found}")
 
 
+def test_fooled(where: Path) -> None:
+    """Correlated noise on ordered rows: cross-validation and GCV run away, blocks and the L-curve don't, and the verdict sees it;
+    with i.i.d. noise or i.i.d. rows nobody is far off, but for the L-curve, whose risk is flat there."""
+    text = (SOURCE / "jobs/correlated-noise.yaml").read_text()
+    check("count: 200" in text, "the job has another number of draws")
+    (where / "fooled.yaml").write_text(text.replace("count: 200", "count: 60"))
+    done = run(["run", where / "fooled.yaml", "-o", where / "fooled", "-q"], timeout=300)
+    if not check(done.returncode == 0, f"fooled: {done.returncode} {done.stderr}"):
+        return
+
+    def get(name: str, *rest: int) -> np.ndarray:
+        values = [float(row[name] or "nan") for row in table(where / "fooled" / "results.h5", name)]
+        return np.array(values).reshape(3, 60, *rest)
+
+    away = {name: np.median(abs(get(f"decades_{name}")), axis=1) for name in ("gcv", "loo", "cv_interleaved", "cv_block", "lcurve")}
+    for name in ("gcv", "loo", "cv_interleaved"):
+        check(away[name][0] > 2 and max(away[name][1:]) < 1, f"{name}: {away[name]} decades")
+    check(max(away["cv_block"]) < 1 and max(away["lcurve"][:2]) < 1, f"blocks and L-curve: {away}")
+    cost = np.median(get("regret_lcurve") / get("risk_oracle"), axis=1)
+    check(max(cost) < 0.1, f"the L-curve's risk is {cost} above the least")
+    check((get("status_lcurve")[2] != 0).all(), "an L-curve that ends before it turns has a corner")
+    verdict, gap, risk = get("cv_verdict"), get("cv_gap"), get("risk_cv_interleaved") / get("risk_oracle")
+    check((verdict[0] == 1).mean() > 0.85 and (verdict[1:] == 0).mean() > 0.85, f"verdicts: {verdict}")
+    signs = (gap > np.log10(5)) & (get("cv_whiteness") < 0.01)
+    expected = np.where(signs, np.where(risk > 2, 1, 3), np.where(risk > 2, 2, 0))
+    check((verdict == expected).all(), f"verdicts {verdict} from signs {signs} and risks {risk}")
+    interleaved, block = get("cv_interleaved", -1), get("cv_block", -1)
+    least = interleaved.argmin(axis=-1)[..., None]
+    ratio = np.take_along_axis(block / interleaved, least, axis=-1)[..., 0]
+    check(np.allclose(gap, np.log10(ratio), rtol=0, atol=1e-6), "gaps")  # the table has seven digits or more
+
+
 def test_risk_of_problems(where: Path) -> None:
     """The true solution of a problem is known: risks are distances from it, not errors on test rows. With standardized columns
     the best lambda is that of the grid; else it lies within a grid step of it, and is at least as good."""
@@ -144,4 +176,5 @@ with folder() as name:
     test_inverse_problems(Path(name))
     test_spambase(Path(name))
     test_noise(Path(name))
+    test_fooled(Path(name))
 finish()

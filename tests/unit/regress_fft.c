@@ -19,7 +19,7 @@ static double complex get_plain(int64_t n, int64_t j, const double complex *x) {
     re += (long double)creal(x[i]) * c - (long double)cimag(x[i]) * s;
     im += (long double)creal(x[i]) * s + (long double)cimag(x[i]) * c;
   }
-  return CMPLX((double)re, (double)im);
+  return smr_complex((double)re, (double)im);
 }
 
 static void check(int64_t n) {
@@ -35,7 +35,7 @@ static void check(int64_t n) {
   for (int64_t i = 0; i < n; i++) {
     double pair[2];
     smr_random_normal(key, (uint64_t)i, 0, 2, pair);
-    from[i] = CMPLX(pair[0], pair[1]);
+    from[i] = smr_complex(pair[0], pair[1]);
     x[i] = from[i];
   }
   smr_fft_run(fft, x, work);

@@ -9,18 +9,18 @@
 #include "simmer/regress/ridge.h"
 
 /* How a choice came about; X(name, text). The order is that of the numbers in result files. */
-#define SMR_CHOICE_STATUS_LIST(X)                                                      \
-  X(INTERIOR, "interior") /* an optimum inside the grid */                             \
-  X(EDGE, "edge")         /* at an end of the grid: the optimum may lie outside */     \
-  X(FLAT, "flat")         /* the curve hardly rises over decades around its minimum */ \
-  X(NO_CORNER, "corner")  /* the L-curve is nowhere convex: there is no choice */      \
-  X(NO_NOISE, "noise")    /* the noise level is not known and can't be estimated */    \
+#define SMR_CHOICE_STATUS_LIST(X)                                                        \
+  X(INTERIOR, "interior") /* an optimum inside the grid */                               \
+  X(EDGE, "edge")         /* at an end of the grid: the optimum may lie outside */       \
+  X(FLAT, "flat")         /* the curve hardly changes over decades around its optimum */ \
+  X(NO_CORNER, "corner")  /* the L-curve is nowhere convex: there is no choice */        \
+  X(NO_NOISE, "noise")    /* the noise level is not known and can't be estimated */      \
   X(NOTHING, "nothing")   /* the curve has no value anywhere: there is no choice */
 #define SMR_CHOICE_STATUS_ENUM(name, text) SMR_CHOICE_##name,
 typedef enum { SMR_CHOICE_STATUS_LIST(SMR_CHOICE_STATUS_ENUM) SMR_CHOICE_COUNT } smr_choice_status;
 #undef SMR_CHOICE_STATUS_ENUM
 
-/* A minimum is flat when the curve stays within this share of it over this many decades. */
+/* An optimum is flat when the curve stays within this share of it over this many decades. */
 #define SMR_FLAT_RISE 0.01
 #define SMR_FLAT_DECADES 2.0
 
@@ -58,7 +58,9 @@ double smr_choose_error_at(const smr_spectrum *spectrum, double lambda, const do
  * through three points. Statuses: interior, edge, flat, nothing. */
 smr_choice smr_choose_minimum(int64_t n, const double *lambda, const double *values,
                               const smr_lambda_function *function);
-/* The corner: largest curvature on the grid, golden section; no corner when none is positive. */
+/* The corner: largest curvature on the grid, golden section; no corner when none is positive. Flat
+ * where the curvature has one limit for lambda -> 0: with singular values that are all alike the
+ * curve ends at least squares before it turns. */
 smr_choice smr_choose_lcurve(const smr_spectrum *spectrum, int64_t n, const double *lambda,
                              const double *curvature);
 /* The deepest of the minima inside the grid with lambda in [max(s_k^2, (1e-14 s_1)^2), s_1^2]: the

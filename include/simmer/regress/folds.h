@@ -32,6 +32,17 @@ smr_status smr_folds_run(const smr_grid *grid, const smr_folds *folds, const smr
 double smr_folds_gap(int64_t n_lambda, const double *interleaved, const double *block,
                      int64_t *chosen);
 
+/* Cross-validation is taken for fooled by noise that neighbouring rows share when held-out blocks
+ * err this many times as much as interleaved rows, and white noise would deviate more than the
+ * residuals with less than this probability. */
+#define SMR_FOOLED_FACTOR 5.0
+#define SMR_FOOLED_SIGNIFICANCE 0.01
+/* gap from smr_folds_gap, significance from smr_ncp_significance at the lambda chosen there; false
+ * where one is NaN. Rows that are left out among their neighbours are predicted by the noise they
+ * share; blocks aren't, but on ordered rows they are harder to predict with any noise: hence both
+ * signs. Local. */
+bool smr_folds_is_fooled(double gap, double significance);
+
 /* Bytes per rank and floating point operations of smr_folds_run; local, for `plan`. */
 int64_t smr_folds_count_run_bytes(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds);
 double smr_folds_count_run_flops(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds);
