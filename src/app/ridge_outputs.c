@@ -68,7 +68,7 @@ static const smr_output specials[N_SPECIAL] = {
     {"estimation_error_tail_index_stderr", "", "standard error of that tail index", 0, {0}, 0},
     {"estimation_error_tail_index_z",
      "",
-     "that tail index minus the theoretical one, in standard errors",
+     "that tail index minus the theoretical one, in standard errors of the theory (index / sqrt k)",
      0,
      {0},
      0},
@@ -344,7 +344,8 @@ static void summarize_tail(const smr_ridge_config *config, const smr_schema *sum
   out[smr_schema_get_offset(summaries, special + TAIL_HILL) + cell] = tail.index;
   out[smr_schema_get_offset(summaries, special + TAIL_HILL_ERROR) + cell] = tail.error;
   out[smr_schema_get_offset(summaries, special + TAIL_HILL_Z) + cell] =
-      isfinite(expected) ? (tail.index - expected) / tail.error : (double)NAN;
+      isfinite(expected) ? (tail.index - expected) / (expected * tail.error / tail.index)
+                         : (double)NAN;
 }
 
 static void summarize_cell(const smr_ridge_config *config, const smr_schema *outputs,
