@@ -43,6 +43,7 @@ sweep: {{replicate: {{count: 2}}}}
 {RUN}
 """
 PARALLEL = RBM.replace("checkpoint: {", "checkpoint: {mode: parallel, ")
+TEMPERED = RBM.replace("negative_phase: pcd", "negative_phase: tempered").replace("epochs: 30", "epochs: 10")
 SAMPLE = f"""
 name: sample
 experiment: sample
@@ -58,10 +59,11 @@ sweep: {{partition.side: [2, 3, 4], partition.coupling: [0.408, 0.44068679350977
 {RUN}
 """
 JOBS = {"ridge": (RIDGE, (1, 2, 3, 4)), "shared": (SHARED, (2, 3, 4)), "rbm": (RBM, (1, 2, 3, 4)), "parallel": (PARALLEL, (1, 2, 3, 4)),
+        "tempered": (TEMPERED, (1, 2, 3, 4)),
         "sample": (SAMPLE, (1, 2, 3, 4)), "partition": (PARTITION, (1, 2, 3, 4)), "collect": ("", (1, 2, 3, 4))}
 UNIT_FILES = ("metrics.h5", "model.h5", "ladder.h5", "samples.h5")
-SWEPT = ["ridge", "shared", "rbm", "parallel", "sample", "partition"]
-TRAINED = ["rbm", "parallel", "sample"]
+SWEPT = ["ridge", "shared", "rbm", "parallel", "tempered", "sample", "partition"]
+TRAINED = ["rbm", "parallel", "tempered", "sample"]
 KILLS = ("kill-rank", "kill-launcher", "kill-all")
 KINDS = {**dict.fromkeys(KILLS, (s.kill, [*SWEPT, "collect"])), "stop": (s.stop, SWEPT), "disk-full": (s.full, list(JOBS)),
          "read-only": (s.readonly, list(JOBS)), "size-limit": (s.limit, list(JOBS)), "clock-back": (s.clock, SWEPT),

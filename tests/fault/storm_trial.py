@@ -254,7 +254,7 @@ def fill(trial: Trial, room: int) -> Path:
 
 def full(trial: Trial) -> int:
     """The disk is full from some moment on, or almost."""
-    trial.mount("-t", "tmpfs", "-o", "size=48m", "none")
+    trial.mount("-t", "tmpfs", "-o", "size=160m", "none")
     trial.prepare()
     room = trial.rng.choice([0, trial.rng.randrange(1 << 18)])
     if is_early := trial.is_early():
