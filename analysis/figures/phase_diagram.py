@@ -31,8 +31,8 @@ from analysis.results import (
 ERRORS = (("test_mse", "theory_test_mse", "test error"), ("estimation_error", "theory_risk", "risk"))
 BEST_LAMBDA, CORNER, CORNER_STATUS = "theory_lambda", "lambda_lcurve", "status_lcurve"
 INTERIOR = 0  # the status of a choice inside the grid
-LEVELS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # of contours, above the least error
-LOW, HIGH = 0.003, 10.0  # of the colours
+LOW, HIGH, HIGHEST = 0.003, 10.0, 1e4  # of the colours: from LOW to HIGH or more
+LEVELS = np.array([0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10, 30, 100, 300, 1000, 3000])  # of contours
 OUTLINE = [Stroke(linewidth=2.2, foreground="black"), Normal()]
 
 
@@ -44,6 +44,20 @@ class Plane:
     lambdas: np.ndarray
     error: np.ndarray
     theory: np.ndarray
+
+    @property
+    def excess(self) -> np.ndarray:
+        return self.error / np.nanmin(self.error) - 1
+
+    @property
+    def high(self) -> float:
+        """The decade in which nine of ten values end."""
+        usual = np.nanquantile(self.excess, 0.9)
+        return float(np.clip(10 ** np.ceil(np.log10(max(usual, LOW))), HIGH, HIGHEST))
+
+    @property
+    def levels(self) -> np.ndarray:
+        return LEVELS[LEVELS < self.high]
 
 
 def needs(result: Result) -> str | None:
@@ -88,7 +102,7 @@ def draw(result: Result) -> Figure:
     mesh = _draw_map(axes, plane)
     handles = _draw_lines(axes, plane, get_theory(sweep.data, BEST_LAMBDA))
     handles += _draw_corner(axes, sweep.data)
-    handles += [*_draw_stars(axes, plane), _make_contour_handle()]
+    handles += [*_draw_stars(axes, plane), _make_contour_handle(plane)]
     style.set_ratio_axis(
         axes, sweep.ratio, sweep.get_fixed("instances"), sweep.get_fixed("features")
     )
@@ -101,19 +115,18 @@ def draw(result: Result) -> Figure:
     axes.set_title(describe(result))
     bar = figure.colorbar(mesh, ax=axes, pad=0.02, aspect=30, extend="both")
     bar.set_label(f"{label} above its least, as a share of it", fontsize=7.5)
-    style.set_log_ticks(bar.ax.yaxis, LOW, HIGH)
+    style.set_log_ticks(bar.ax.yaxis, LOW, plane.high)
     style.put_legend(figure, handles, columns=2)
     return figure
 
 
 def _draw_map(axes: Axes, plane: Plane):
     axes.set_facecolor("0.8")  # Cells without a value.
-    excess = np.maximum(plane.error / np.nanmin(plane.error) - 1, LOW / 2)
     mesh = axes.pcolormesh(
         find_edges(plane.ratio),
         find_edges(plane.lambdas),
-        excess.T,
-        norm=LogNorm(LOW, HIGH),
+        np.maximum(plane.excess, LOW / 2).T,
+        norm=LogNorm(LOW, plane.high),
         cmap="viridis",
         rasterized=True,
     )
@@ -121,7 +134,7 @@ def _draw_map(axes: Axes, plane: Plane):
         plane.ratio,
         plane.lambdas,
         (plane.theory / np.nanmin(plane.theory) - 1).T,
-        levels=LEVELS,
+        levels=plane.levels,
         colors="white",
         linewidths=0.7,
         linestyles="dashed",
@@ -129,8 +142,10 @@ def _draw_map(axes: Axes, plane: Plane):
     return mesh
 
 
-def _make_contour_handle() -> Line2D:
-    shares = ", ".join(f"{100 * level:g}" for level in LEVELS)
+def _make_contour_handle(plane: Plane) -> Line2D:
+    shares = ", ".join(f"{100 * level:g}" for level in plane.levels)
+    if len(plane.levels) > 6:
+        shares = f"1, 3, 10, …, {100 * plane.levels[-1]:g}"
     return Line2D(
         [],
         [],
