@@ -30,7 +30,8 @@ CHOOSERS = (
     ("lambda_quasiopt", "quasi-optimality"),
     ("lambda_discrepancy", "discrepancy"),
 )
-ORACLE = "lambda_oracle"
+ORACLE, VERDICT = "lambda_oracle", "cv_verdict"
+FOOLED = (1, 3)  # verdicts by the signs that data show, without the truth
 MOST_PANELS = 4
 LEAST_RUNS = 5  # a box of fewer says nothing
 
@@ -42,6 +43,14 @@ class Case:
     label: str
     decades: list[np.ndarray]
     runs: int
+    fooled: float | None  # share of runs in which cross-validation looks fooled
+
+    @property
+    def title(self) -> str:
+        parts = [self.label, f"{self.runs} runs"]
+        if self.fooled is not None:
+            parts[-1] += f", CV looks fooled in {100 * self.fooled:.0f} %"
+        return "\n".join(part for part in parts if part)
 
 
 def needs(result: Result) -> str | None:
@@ -96,7 +105,15 @@ def _load_case(label: str, data: xr.Dataset) -> Case:
         found = _find_decades(data, name)
         values = np.array([]) if found is None else found.values.ravel()
         decades.append(values[np.isfinite(values)])
-    return Case(label, decades, runs)
+    return Case(label, decades, runs, _find_fooled(data))
+
+
+def _find_fooled(data: xr.Dataset) -> float | None:
+    if VERDICT not in data:
+        return None
+    verdicts = data[VERDICT].values
+    verdicts = verdicts[np.isfinite(verdicts)]
+    return float(np.isin(verdicts, FOOLED).mean()) if verdicts.size else None
 
 
 def _draw_case(axes: Axes, case: Case) -> None:
@@ -107,7 +124,7 @@ def _draw_case(axes: Axes, case: Case) -> None:
     axes.set_ylim(0.6 - len(CHOOSERS), 0.6)
     axes.set_yticks(-np.arange(len(CHOOSERS)), [text for _, text in CHOOSERS])
     axes.grid(visible=False, axis="y")
-    axes.set_title("\n".join(part for part in (case.label, f"{case.runs} runs") if part))
+    axes.set_title(case.title)
 
 
 def _draw_box(axes: Axes, place: float, quantiles: np.ndarray) -> None:

@@ -343,6 +343,7 @@ class ResultCase(unittest.TestCase):
 
     def write(self, data: xr.Dataset) -> Path:
         path = self.folder / "results.h5"
+        path.unlink(missing_ok=True)  # an earlier one may still be open
         data.to_netcdf(path, engine="h5netcdf")
         return path
 
@@ -455,6 +456,7 @@ class Figures(ResultCase):
                 "lambda_oracle": (dims, 10.0 ** rng.normal(0, 0.2, shape)),
                 "lambda_gcv": (dims, 10.0 ** rng.normal([[[-5]], [[0]], [[0]]], 0.2, shape)),
                 "lambda_ncp": (dims, np.zeros(shape)),
+                "cv_verdict": (dims, np.zeros(shape)),
             },
             coords={
                 "design": ["smooth", "smooth", "gaussian"],
@@ -464,6 +466,7 @@ class Figures(ResultCase):
             },
             attrs={"title": "t", "experiment": "ridge", "seed": "1", "job": JOB % 20},
         )
+        data["cv_verdict"][0, :10], data["cv_verdict"][0, 10:20], data["cv_verdict"][1, :3] = 1, 3, 2
         self.assertEqual(self.plot(data), {"chosen_lambda"})
         with contextlib.closing(open_result(self.folder / "results.h5")) as result:
             figure = chosen_lambda.draw(result)
@@ -471,7 +474,8 @@ class Figures(ResultCase):
             self.assertIn("replicates", chosen_lambda.needs(few))
         titles = [axes.get_title().splitlines() for axes in figure.axes]
         labels = [["smooth, ar1"], ["smooth, iid"], ["gaussian, ar1"]]
-        self.assertEqual(titles, [[*label, "40 runs"] for label in labels])
+        shares = ["40 runs, CV looks fooled in 50 %", *["40 runs, CV looks fooled in 0 %"] * 2]
+        self.assertEqual(titles, [[*a, b] for a, b in zip(labels, shares, strict=True)])
         matplotlib.pyplot.close(figure)
 
     def test_survival(self) -> None:
