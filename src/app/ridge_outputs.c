@@ -68,7 +68,8 @@ static const smr_output specials[N_SPECIAL] = {
     {"estimation_error_tail_index_stderr", "", "standard error of that tail index", 0, {0}, 0},
     {"estimation_error_tail_index_z",
      "",
-     "that tail index minus the theoretical one, in standard errors of the theory (index / sqrt k)",
+     "that tail index minus the theoretical one, in standard errors of the theory (index / sqrt "
+     "k); up to 2",
      0,
      {0},
      0},
@@ -333,6 +334,8 @@ static void summarize_theory(const smr_ridge_config *config, const smr_schema *o
 static void summarize_tail(const smr_ridge_config *config, const smr_schema *summaries, int64_t n,
                            const double *values, int64_t cell, double *out) {
   enum { FEWEST = 100 };
+  /* Lighter tails become power laws too far out for any number of replicates. */
+  static const double heaviest = 2.0;
   const int64_t special = N_SUMMARISED * SMR_SUMMARY_STATISTICS;
   const double lambda = config->lambda.values[cell % config->lambda.n];
   const int64_t features = config->features.values[cell / config->lambda.n];
@@ -344,8 +347,8 @@ static void summarize_tail(const smr_ridge_config *config, const smr_schema *sum
   out[smr_schema_get_offset(summaries, special + TAIL_HILL) + cell] = tail.index;
   out[smr_schema_get_offset(summaries, special + TAIL_HILL_ERROR) + cell] = tail.error;
   out[smr_schema_get_offset(summaries, special + TAIL_HILL_Z) + cell] =
-      isfinite(expected) ? (tail.index - expected) / (expected * tail.error / tail.index)
-                         : (double)NAN;
+      expected <= heaviest ? (tail.index - expected) / (expected * tail.error / tail.index)
+                           : (double)NAN;
 }
 
 static void summarize_cell(const smr_ridge_config *config, const smr_schema *outputs,
