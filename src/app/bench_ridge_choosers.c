@@ -20,6 +20,8 @@
 
 enum { N_LAMBDAS = SMR_BENCH_LAMBDAS, N_FOLDS = 10, TURNS = 15, FOLD_TURNS = 3, PREDICTED = 512 };
 enum { N_PADDED = (N_LAMBDAS + SMR_COLUMN_BLOCK - 1) / SMR_COLUMN_BLOCK * SMR_COLUMN_BLOCK };
+/* Residuals whose periodograms are looked at, at most. */
+enum { N_COLUMNS = N_LAMBDAS + SMR_NCP_RANKS };
 
 typedef struct {
   const bench_work *bench;
@@ -28,7 +30,8 @@ typedef struct {
   double lambda[N_LAMBDAS]; /* ascending */
   double *zeros;            /* [p] means of columns that are not centred */
   double *ranks;            /* [p + 1] a curve over ranks */
-  double *residual;         /* [n x L] */
+  double *loo;              /* [L + p + 1] */
+  double *residual;         /* [n x (L + SMR_NCP_RANKS)] */
 } choosers_work;
 
 static smr_status create(const bench_work *bench, int64_t n, int64_t p, choosers_work *work) {
@@ -40,7 +43,8 @@ static smr_status create(const bench_work *bench, int64_t n, int64_t p, choosers
   SMR_TRY(smr_bench_create_fit(p, &work->fit));
   SMR_TRY(smr_memory_alloc(p, sizeof(double), "column means", &work->zeros));
   SMR_TRY(smr_memory_alloc(p + 1, sizeof(double), "a curve over ranks", &work->ranks));
-  return smr_memory_alloc(n * N_LAMBDAS, sizeof(double), "residuals", &work->residual);
+  SMR_TRY(smr_memory_alloc(N_LAMBDAS + p + 1, sizeof(double), "leave-one-out", &work->loo));
+  return smr_memory_alloc(n * N_COLUMNS, sizeof(double), "residuals", &work->residual);
 }
 
 static void destroy(choosers_work *work) {
@@ -48,6 +52,7 @@ static void destroy(choosers_work *work) {
   smr_bench_clear_matrix(&work->data);
   smr_memory_free(work->zeros);
   smr_memory_free(work->ranks);
+  smr_memory_free(work->loo);
   smr_memory_free(work->residual);
 }
 
@@ -89,25 +94,47 @@ static smr_status choose_from_spectrum(choosers_work *work) {
   return SMR_OK;
 }
 
-/* Leave-one-out and NCP. Collective. */
+/* Ranks by leave-one-out and NCP from curves over ranks; distance[n_kept]. */
+static smr_status choose_ranks(choosers_work *work, const smr_loo_fit *fit,
+                               const double *distance) {
+  const smr_spectrum *spectrum = &work->fit.spectrum;
+  const smr_rank_choice loo = smr_truncated_minimum(spectrum, work->loo + N_LAMBDAS);
+  for (int64_t r = 0; r < fit->n_ranks; ++r) {
+    work->ranks[r] = NAN;
+  }
+  for (int64_t i = 0; i < fit->n_kept; ++i) {
+    work->ranks[fit->kept[i]] = distance[i];
+  }
+  if (loo.rank < 0 || smr_truncated_minimum(spectrum, work->ranks).rank < 0) {
+    SMR_FAIL(SMR_ERR_INTERNAL, "a chooser that is timed made no choice");
+  }
+  return SMR_OK;
+}
+
+/* Leave-one-out and NCP, of lambda and of ranks. Collective. */
 static smr_status choose_from_rows(choosers_work *work) {
   const smr_row_source source = get_source(work);
+  const int64_t n_ranks = smr_truncated_count(&work->fit.spectrum) + 1;
+  int64_t kept[SMR_NCP_RANKS];
   const smr_loo_fit fit = {.grid = work->bench->grid,
                            .source = &source,
                            .spectrum = &work->fit.spectrum,
                            .svd = work->fit.svd,
                            .triangle = smr_qr_get(work->fit.qr).r,
-                           .mean = work->zeros};
-  double loo[N_LAMBDAS], distance[N_LAMBDAS], deviation[N_LAMBDAS];
-  SMR_TRY(smr_loo_run(&fit, N_LAMBDAS, work->lambda, loo, work->residual));
-  SMR_TRY(smr_ncp_run(work->bench->world, work->data.n, N_LAMBDAS, work->residual, distance,
-                      deviation));
-  const smr_choice choices[2] = {smr_choose_minimum(N_LAMBDAS, work->lambda, loo, NULL),
+                           .mean = work->zeros,
+                           .n_ranks = n_ranks,
+                           .n_kept = smr_ncp_select_ranks(n_ranks, kept),
+                           .kept = kept};
+  double distance[N_COLUMNS], deviation[N_COLUMNS];
+  SMR_TRY(smr_loo_run(&fit, N_LAMBDAS, work->lambda, work->loo, work->residual));
+  SMR_TRY(smr_ncp_run(work->bench->world, work->data.n, N_LAMBDAS + fit.n_kept, work->residual,
+                      distance, deviation));
+  const smr_choice choices[2] = {smr_choose_minimum(N_LAMBDAS, work->lambda, work->loo, NULL),
                                  smr_choose_minimum(N_LAMBDAS, work->lambda, distance, NULL)};
   if (choices[0].index < 0 || choices[1].index < 0) {
     SMR_FAIL(SMR_ERR_INTERNAL, "a chooser that is timed made no choice");
   }
-  return SMR_OK;
+  return choose_ranks(work, &fit, distance + N_LAMBDAS);
 }
 
 /* Seconds of the path, and of the path with choosers. Collective. */

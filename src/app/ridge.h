@@ -23,8 +23,8 @@ typedef struct {
 
 extern const smr_key_table smr_ridge_keys;
 
-/* Choosers of lambda, a tier after another; each tier computes those of the ones before it too.
- * X(name, text). */
+/* Choosers of lambda and of ranks of truncated SVD, a tier after another; each tier computes those
+ * of the ones before it too. X(name, text). */
 #define SMR_RIDGE_SPECTRUM_CHOOSERS(X, ...)           \
   X(gcv, "generalized cross-validation", __VA_ARGS__) \
   X(lcurve, "the corner of the L-curve", __VA_ARGS__) \
@@ -43,8 +43,6 @@ extern const smr_key_table smr_ridge_keys;
 #define SMR_RIDGE_CHOOSER_ENUM(name, text, ...) SMR_RIDGE_BY_##name,
 enum { SMR_RIDGE_CHOOSERS(SMR_RIDGE_CHOOSER_ENUM, ) SMR_RIDGE_N_CHOOSERS };
 #undef SMR_RIDGE_CHOOSER_ENUM
-/* The first ones choose ranks of truncated SVD as well. */
-enum { SMR_RIDGE_N_RANK_CHOOSERS = SMR_RIDGE_BY_discrepancy + 1 };
 
 typedef enum {
   SMR_RIDGE_NONE,
@@ -76,7 +74,7 @@ typedef enum {
   X(picard_coefficient, "", M, "size of the target along each left singular vector")         \
   X(seconds, "s", U, "time this unit took")
 
-/* What each chooser puts out, in this order; those of the spectrum also the second lot. */
+/* What each chooser puts out, in this order: about lambda, and about ranks. */
 #define SMR_RIDGE_LAMBDA_OUTPUTS(name, text, X)                                                  \
   X(lambda_##name, "", F, "lambda by " text)                                                     \
   X(risk_##name, "", F, "risk at that lambda: squared distance from the truth, else test error") \
@@ -114,7 +112,8 @@ enum { PUT_RANK, PUT_RANK_RISK, PUT_RANK_REGRET, PUT_RANK_STATUS };
   X(loo, "", L, "mean squared error of a row left out")                                          \
   X(ncp, "", L, "distance of the residual's cumulative periodogram from that of white noise")    \
   X(ncp_significance, "", L, "probability that white noise deviates by more than the residuals") \
-  SMR_RIDGE_ROWS_CHOOSERS(SMR_RIDGE_LAMBDA_OUTPUTS, X)
+  SMR_RIDGE_ROWS_CHOOSERS(SMR_RIDGE_LAMBDA_OUTPUTS, X)                                           \
+  SMR_RIDGE_ROWS_CHOOSERS(SMR_RIDGE_RANK_OUTPUTS, X)
 #define SMR_RIDGE_FOLDS_OUTPUTS(X)                                                                 \
   X(cv_interleaved, "", L, "mean squared error of held-out rows, interleaved folds")               \
   X(cv_block, "", L, "mean squared error of held-out rows, contiguous folds")                      \
@@ -123,7 +122,8 @@ enum { PUT_RANK, PUT_RANK_RISK, PUT_RANK_REGRET, PUT_RANK_STATUS };
   X(cv_verdict, "", F,                                                                             \
     "is cross-validation fooled: 0 no, 1 yes; 2 only the truth says so, 3 the truth says it "      \
     "isn't")                                                                                       \
-  SMR_RIDGE_FOLDS_CHOOSERS(SMR_RIDGE_LAMBDA_OUTPUTS, X)
+  SMR_RIDGE_FOLDS_CHOOSERS(SMR_RIDGE_LAMBDA_OUTPUTS, X)                                            \
+  SMR_RIDGE_FOLDS_CHOOSERS(SMR_RIDGE_RANK_OUTPUTS, X)
 #define SMR_RIDGE_ALL_OUTPUTS(X) \
   SMR_RIDGE_OUTPUTS(X)           \
   SMR_RIDGE_SPECTRUM_OUTPUTS(X) SMR_RIDGE_ROWS_OUTPUTS(X) SMR_RIDGE_FOLDS_OUTPUTS(X)
@@ -139,12 +139,11 @@ enum { SMR_RIDGE_BOUND_WORST, SMR_RIDGE_BOUND_AVERAGE, SMR_RIDGE_N_BOUNDS };
 enum { SMR_RIDGE_ALL_OUTPUTS(SMR_RIDGE_ENUM) SMR_RIDGE_N_OUTPUTS };
 #undef SMR_RIDGE_ENUM
 
-/* First of the outputs of a chooser about lambda and (the first choosers only) about ranks. */
+/* First of the outputs of a chooser about lambda and about ranks. */
 int smr_ridge_get_lambda_output(int chooser);
 int smr_ridge_get_rank_output(int chooser);
-/* Choosers, choosers of ranks, and outputs up to a tier. */
+/* Choosers, and outputs, up to a tier. */
 int smr_ridge_count_choosers(int tier);
-int smr_ridge_count_rank_choosers(int tier);
 int smr_ridge_count_outputs(int tier);
 
 smr_status smr_ridge_describe(const smr_job *job, smr_schema *outputs,

@@ -12,12 +12,13 @@
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "simmer/linalg/kernel.h"
+#include "simmer/regress/ncp.h"
 #include "simmer/regress/picard.h"
 
 #define LAMBDA_OUTPUT(name, text, ...) SMR_RIDGE_lambda_##name,
 #define RANK_OUTPUT(name, text, ...) SMR_RIDGE_tsvd_rank_##name,
 static const int lambda_outputs[] = {SMR_RIDGE_CHOOSERS(LAMBDA_OUTPUT, )};
-static const int rank_outputs[] = {SMR_RIDGE_SPECTRUM_CHOOSERS(RANK_OUTPUT, )};
+static const int rank_outputs[] = {SMR_RIDGE_CHOOSERS(RANK_OUTPUT, )};
 #undef LAMBDA_OUTPUT
 #undef RANK_OUTPUT
 
@@ -33,10 +34,6 @@ int smr_ridge_count_choosers(int tier) {
   static const int counts[SMR_RIDGE_N_TIERS] = {0, SMR_RIDGE_BY_loo, SMR_RIDGE_BY_cv_interleaved,
                                                 SMR_RIDGE_N_CHOOSERS};
   return counts[tier];
-}
-
-int smr_ridge_count_rank_choosers(int tier) {
-  return tier == SMR_RIDGE_NONE ? 0 : SMR_RIDGE_N_RANK_CHOOSERS;
 }
 
 int smr_ridge_count_outputs(int tier) {
@@ -104,6 +101,8 @@ smr_status smr_ridge_prepare_choosers(smr_ridge_work *work) {
   SMR_TRY(smr_memory_alloc(work->n_lambda, sizeof(double), "sorted lambdas", &work->ascending));
   SMR_TRY(smr_memory_alloc(work->n_lambda, sizeof(int64_t), "sorted lambdas", &work->order));
   SMR_TRY(smr_memory_alloc(work->n_lambda, sizeof(double), "a curve", &work->curve));
+  SMR_TRY(smr_memory_alloc(work->n_lambda + smr_int_max(modes + 1, SMR_NCP_RANKS), sizeof(double),
+                           "a curve over lambdas and ranks", &work->joint));
   SMR_TRY(smr_memory_alloc(work->n_lambda, sizeof(double), "a curve", &work->significance));
   SMR_TRY(smr_memory_alloc(work->n_lambda, sizeof(double), "a curve", &work->interleaved));
   SMR_TRY(smr_memory_alloc(config->features.n, sizeof *work->choices, "choices of lambda",
@@ -123,6 +122,7 @@ void smr_ridge_clear_choosers(smr_ridge_work *work) {
   smr_memory_free(work->ascending);
   smr_memory_free(work->order);
   smr_memory_free(work->curve);
+  smr_memory_free(work->joint);
   smr_memory_free(work->significance);
   smr_memory_free(work->interleaved);
 }
@@ -217,7 +217,7 @@ static void put_choices(const smr_ridge_work *work, const smr_ridge_choice *choi
     smr_ridge_put(work, first + PUT_LAMBDA, index, choice->tikhonov[c].lambda);
     smr_ridge_put(work, first + PUT_STATUS, index, (double)choice->tikhonov[c].status);
   }
-  for (int c = 0; c < smr_ridge_count_rank_choosers(work->config->choosers); ++c) {
+  for (int c = 0; c < smr_ridge_count_choosers(work->config->choosers); ++c) {
     const int first = smr_ridge_get_rank_output(c);
     const smr_rank_choice *rank = &choice->truncated[c];
     smr_ridge_put(work, first + PUT_RANK, index, rank->rank < 0 ? (double)NAN : (double)rank->rank);
@@ -278,7 +278,7 @@ static void put_risks(const smr_ridge_work *work, const smr_ridge_choice *choice
       smr_ridge_put(work, first + PUT_DECADES, index, log10(lambda / best));
     }
   }
-  for (int c = 0; c < smr_ridge_count_rank_choosers(work->config->choosers); ++c) {
+  for (int c = 0; c < smr_ridge_count_choosers(work->config->choosers); ++c) {
     const int first = smr_ridge_get_rank_output(c);
     const int64_t rank = choice->truncated[c].rank;
     if (rank >= 0) {

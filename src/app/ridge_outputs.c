@@ -33,8 +33,10 @@ enum {
 enum { N_PLAIN_SUMMARIES = N_SUMMARISED * SMR_SUMMARY_STATISTICS + N_SPECIAL };
 #define JUDGED(name, text, ...) SMR_RIDGE_decades_##name, SMR_RIDGE_regret_##name,
 #define JUDGED_RANK(name, text, ...) SMR_RIDGE_tsvd_regret_##name,
-static const int judged[] = {SMR_RIDGE_SPECTRUM_CHOOSERS(JUDGED, ) SMR_RIDGE_SPECTRUM_CHOOSERS(
-    JUDGED_RANK, ) SMR_RIDGE_ROWS_CHOOSERS(JUDGED, ) SMR_RIDGE_FOLDS_CHOOSERS(JUDGED, )};
+static const int judged[] = {
+    SMR_RIDGE_SPECTRUM_CHOOSERS(JUDGED, ) SMR_RIDGE_SPECTRUM_CHOOSERS(JUDGED_RANK, )
+        SMR_RIDGE_ROWS_CHOOSERS(JUDGED, ) SMR_RIDGE_ROWS_CHOOSERS(JUDGED_RANK, )
+            SMR_RIDGE_FOLDS_CHOOSERS(JUDGED, ) SMR_RIDGE_FOLDS_CHOOSERS(JUDGED_RANK, )};
 #undef JUDGED
 #undef JUDGED_RANK
 enum { N_JUDGED = sizeof judged / sizeof judged[0] };
@@ -167,7 +169,7 @@ static void fill_outputs(const inner_dimensions *inner, smr_output *outputs) {
 
 /* How many of the judged outputs a tier has. */
 static int64_t count_judged(int tier) {
-  return 2 * (int64_t)smr_ridge_count_choosers(tier) + smr_ridge_count_rank_choosers(tier);
+  return 3 * (int64_t)smr_ridge_count_choosers(tier);
 }
 
 static bool is_decades(int output) {
@@ -178,7 +180,7 @@ static bool is_decades(int output) {
 
 static bool is_of_rank(int output) {
 #define IS_OF_RANK(name, text, ...) output == SMR_RIDGE_tsvd_regret_##name ||
-  return SMR_RIDGE_SPECTRUM_CHOOSERS(IS_OF_RANK, ) false;
+  return SMR_RIDGE_CHOOSERS(IS_OF_RANK, ) false;
 #undef IS_OF_RANK
 }
 

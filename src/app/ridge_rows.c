@@ -1,5 +1,5 @@
-/* Choosers of lambda that read the training rows once more: leave-one-out and NCP from the rows of
- * U, k-fold cross-validation from R factors of folds.
+/* Choosers of lambda and of ranks that read the training rows once more: leave-one-out and NCP from
+ * the rows of U, k-fold cross-validation from R factors of folds.
  *
  * Letters: as in ridge_work.h; n = N_i. */
 #include <math.h>
@@ -36,15 +36,24 @@ static const double *get_signal(const smr_ridge_work *work, const smr_ridge_cell
   return smr_sample_is_noise_only(work->sample) ? cell->truth : NULL;
 }
 
-/* Chooses by work->curve, and puts it out. */
+/* Chooses by the first part of work->joint, which becomes work->curve, and puts it out. */
 static smr_choice choose_by_curve(const smr_ridge_work *work, const smr_ridge_cell *cell,
                                   int output) {
+  memcpy(work->curve, work->joint, (size_t)work->n_lambda * sizeof *work->curve);
   smr_ridge_put_curve(work, cell, output);
   return smr_choose_minimum(work->n_lambda, work->ascending, work->curve, NULL);
 }
 
+/* Residuals of all lambdas and of some ranks, and how white they are. */
+typedef struct {
+  double *values; /* [n x (L + n_kept)] */
+  int64_t n_kept;
+  int64_t kept[SMR_NCP_RANKS];
+  double *deviation; /* [L + n_kept] */
+} row_residuals;
+
 static smr_status choose_by_loo(const smr_ridge_work *work, const smr_ridge_cell *cell,
-                                double *residual, smr_ridge_choice *choice) {
+                                const row_residuals *residuals, smr_ridge_choice *choice) {
   const smr_qr_view qr = smr_qr_get(work->qr);
   cell_rows rows = {work, get_signal(work, cell), cell->p};
   const smr_row_source source = {qr.n_rows, cell->p, &rows, read_rows};
@@ -59,21 +68,34 @@ static smr_status choose_by_loo(const smr_ridge_work *work, const smr_ridge_cell
                            .triangle = cell->a,
                            .mean = qr.mean,
                            .mean_y = mean_y,
-                           .scale = work->config->standardize ? cell->scale : NULL};
-  SMR_TRY(smr_loo_run(&fit, work->n_lambda, work->ascending, work->curve, residual));
+                           .scale = work->config->standardize ? cell->scale : NULL,
+                           .n_ranks = choice->n_ranks,
+                           .n_kept = residuals->n_kept,
+                           .kept = residuals->kept};
+  SMR_TRY(smr_loo_run(&fit, work->n_lambda, work->ascending, work->joint, residuals->values));
   choice->tikhonov[SMR_RIDGE_BY_loo] = choose_by_curve(work, cell, SMR_RIDGE_loo);
+  choice->truncated[SMR_RIDGE_BY_loo] =
+      smr_truncated_minimum(&cell->spectrum, work->joint + work->n_lambda);
   return SMR_OK;
 }
 
-/* How white the residuals are, in the order of the rows. */
+/* How white the residuals are, in the order of the rows. `rank_risk` holds the curve over ranks
+ * meanwhile. */
 static smr_status choose_by_ncp(const smr_ridge_work *work, const smr_ridge_cell *cell,
-                                const double *residual, double *deviation,
-                                smr_ridge_choice *choice) {
+                                const row_residuals *residuals, smr_ridge_choice *choice) {
   const int64_t n = cell->spectrum.n;
-  SMR_TRY(smr_ncp_run(work->unit->group, n, work->n_lambda, residual, work->curve, deviation));
+  SMR_TRY(smr_ncp_run(work->unit->group, n, work->n_lambda + residuals->n_kept, residuals->values,
+                      work->joint, residuals->deviation));
   choice->tikhonov[SMR_RIDGE_BY_ncp] = choose_by_curve(work, cell, SMR_RIDGE_ncp);
+  for (int64_t rank = 0; rank < choice->n_ranks; ++rank) {
+    choice->rank_risk[rank] = NAN;
+  }
+  for (int64_t i = 0; i < residuals->n_kept; ++i) {
+    choice->rank_risk[residuals->kept[i]] = work->joint[work->n_lambda + i];
+  }
+  choice->truncated[SMR_RIDGE_BY_ncp] = smr_truncated_minimum(&cell->spectrum, choice->rank_risk);
   for (int64_t l = 0; l < work->n_lambda; ++l) {
-    work->significance[l] = work->curve[l] = smr_ncp_significance(n, deviation[l]);
+    work->significance[l] = work->curve[l] = smr_ncp_significance(n, residuals->deviation[l]);
   }
   smr_ridge_put_curve(work, cell, SMR_RIDGE_ncp_significance);
   return SMR_OK;
@@ -81,21 +103,23 @@ static smr_status choose_by_ncp(const smr_ridge_work *work, const smr_ridge_cell
 
 static smr_status choose_by_residuals(const smr_ridge_work *work, const smr_ridge_cell *cell,
                                       smr_ridge_choice *choice) {
-  double *residual = NULL, *deviation = NULL;
-  smr_status status =
-      smr_memory_alloc(cell->spectrum.n * work->n_lambda, sizeof(double), "residuals", &residual);
+  row_residuals residuals = {.values = NULL};
+  residuals.n_kept = smr_ncp_select_ranks(choice->n_ranks, residuals.kept);
+  const int64_t n_columns = work->n_lambda + residuals.n_kept;
+  smr_status status = smr_memory_alloc(cell->spectrum.n * n_columns, sizeof(double), "residuals",
+                                       &residuals.values);
   if (status == SMR_OK) {
-    status = smr_memory_alloc(work->n_lambda, sizeof(double), "deviations", &deviation);
+    status = smr_memory_alloc(n_columns, sizeof(double), "deviations", &residuals.deviation);
   }
   SMR_TRY_DONE(smr_agree(work->unit->group, status));
-  if (residual == NULL || deviation == NULL) {
+  if (residuals.values == NULL || residuals.deviation == NULL) {
     SMR_FAIL_DONE(SMR_ERR_INTERNAL, "residuals were not allocated");
   }
-  SMR_TRY_DONE(choose_by_loo(work, cell, residual, choice));
-  SMR_TRY_DONE(choose_by_ncp(work, cell, residual, deviation, choice));
+  SMR_TRY_DONE(choose_by_loo(work, cell, &residuals, choice));
+  SMR_TRY_DONE(choose_by_ncp(work, cell, &residuals, choice));
 done:
-  smr_memory_free(residual);
-  smr_memory_free(deviation);
+  smr_memory_free(residuals.values);
+  smr_memory_free(residuals.deviation);
   return status;
 }
 
@@ -128,11 +152,14 @@ static smr_status choose_by_folds(const smr_ridge_work *work, const smr_ridge_ce
                                   smr_ridge_choice *choice) {
   static const int choosers[2] = {SMR_RIDGE_BY_cv_interleaved, SMR_RIDGE_BY_cv_block};
   static const int outputs[2] = {SMR_RIDGE_cv_interleaved, SMR_RIDGE_cv_block};
-  const smr_folds_fit fit = {cell->p, work->config->standardize, get_signal(work, cell)};
+  const smr_folds_fit fit = {cell->p, work->config->standardize, get_signal(work, cell),
+                             choice->n_ranks};
   for (int i = 0; i < 2; ++i) {
     SMR_TRY(smr_folds_run(work->unit->grid, work->folds[i], &fit, work->n_lambda, work->ascending,
-                          work->curve));
+                          work->joint));
     choice->tikhonov[choosers[i]] = choose_by_curve(work, cell, outputs[i]);
+    choice->truncated[choosers[i]] =
+        smr_truncated_minimum(&cell->spectrum, work->joint + work->n_lambda);
     if (i == 0) {
       memcpy(work->interleaved, work->curve, (size_t)work->n_lambda * sizeof *work->curve);
     }

@@ -95,14 +95,16 @@ static void add_choosers(const smr_ridge_config *config, int64_t n_max, smr_unit
     const int64_t p = config->features.values[f], m = smr_int_min(n, p);
     cost->slow_flops += 30.0 * (double)m * (4.0 * (double)n_lambda + 300.0);
     if (config->choosers >= SMR_RIDGE_ROWS) {
+      const int64_t n_columns = n_lambda + smr_int_min(m + 1, SMR_NCP_RANKS);
       cost->flops += smr_loo_count_flops(n, p, n_lambda);
-      cost->slow_flops += smr_ncp_count_flops(n, n_lambda);
-      row_bytes = smr_int_max(row_bytes, smr_loo_count_bytes(n, p, n_lambda, true) +
-                                             smr_ncp_count_bytes(n, n_lambda));
+      cost->slow_flops += smr_ncp_count_flops(n, n_columns) + 10.0 * (double)n * (double)m;
+      row_bytes = smr_int_max(row_bytes, smr_loo_count_bytes(n, p, n_columns, true) +
+                                             smr_ncp_count_bytes(n, n_columns));
     }
     if (config->choosers >= SMR_RIDGE_ALL) {
-      cost->flops += 2.0 * smr_folds_count_run_flops(n, p, n_lambda, config->folds);
-      row_bytes = smr_int_max(row_bytes, smr_folds_count_run_bytes(n, p, n_lambda, config->folds));
+      cost->flops += 2.0 * smr_folds_count_run_flops(n, p, n_lambda, config->folds, true);
+      row_bytes =
+          smr_int_max(row_bytes, smr_folds_count_run_bytes(n, p, n_lambda, config->folds, true));
     }
   }
   if (config->choosers >= SMR_RIDGE_ALL) {

@@ -13,7 +13,7 @@
 /* What was chosen for one N_f. */
 typedef struct {
   smr_choice tikhonov[SMR_RIDGE_N_CHOOSERS];
-  smr_rank_choice truncated[SMR_RIDGE_N_RANK_CHOOSERS];
+  smr_rank_choice truncated[SMR_RIDGE_N_CHOOSERS];
   double risk[SMR_RIDGE_N_CHOOSERS];
   smr_choice best;           /* oracle */
   smr_rank_choice best_rank; /* oracle of truncated SVD */
@@ -37,6 +37,7 @@ typedef struct {
   double *ascending;
   int64_t *order;
   double *curve;        /* [L] in that order */
+  double *joint;        /* [L, then ranks] the same, then a curve over ranks of truncated SVD */
   double *significance; /* [L] of the residuals' deviation from white noise, in that order */
   double *interleaved;  /* [L] errors of interleaved folds, in that order */
   smr_ridge_choice *choices;

@@ -1,8 +1,8 @@
 /* Cross-validation over folds: an SVD for each training triangle, and norms of the folds' own.
  *
- * k folds, p features, L lambdas, C = L padded to whole column blocks, q rows of a training
- * triangle, h rows of a fold's. Folds are dealt to ranks and threads whole; every one is worked on
- * by a single rank.
+ * k folds, p features, L lambdas, R ranks, C = L padded to whole column blocks, q rows of a
+ * training triangle, h rows of a fold's, t numerical rank of a training triangle, T = min(t, R - 1)
+ * padded. Folds are dealt to ranks and threads whole; every one is worked on by a single rank.
  *
  * Measured on one core of a Zen 5, CPU seconds, best of 4 in one run: 20000 x 500, 10 folds, 100
  * lambdas > 0: 0.55 interleaved and 0.47 in blocks, R factors included; a QR of the training rows
@@ -19,18 +19,18 @@
 #include "simmer/linalg/kernel.h"
 #include "simmer/linalg/penalized.h"
 #include "simmer/linalg/svd.h"
-#include "simmer/regress/ridge.h"
+#include "simmer/regress/truncated.h"
 
 enum { MIN_PENALIZED = 256 };
 
 typedef struct {
   const smr_folds *folds;
   smr_folds_view view;
-  int64_t p, n_lambda, n_padded;
+  int64_t p, n_lambda, n_padded, n_ranks;
   bool standardize;
   const double *lambda;
   const double *signal; /* [p], NULL for none */
-  double *errors;       /* [k][L] sums of squares, those of this rank's folds */
+  double *errors;       /* [k][L + R] sums of squares, those of this rank's folds */
   /* The failure of the lowest fold, since messages belong to threads. */
   int64_t failed;
   smr_status status;
@@ -48,6 +48,9 @@ typedef struct {
   double *weights;           /* [p x C] */
   double *fitted;            /* [h x C] R_f w */
   smr_svd *svd;
+  smr_spectrum spectrum; /* where there is an SVD */
+  double *steps;         /* [p x T] what each rank adds to w */
+  double *fitted_steps;  /* [h x T] */
 } fold_work;
 
 static void clear_work(fold_work *work) {
@@ -60,6 +63,8 @@ static void clear_work(fold_work *work) {
   smr_memory_free(work->modes);
   smr_memory_free(work->weights);
   smr_memory_free(work->fitted);
+  smr_memory_free(work->steps);
+  smr_memory_free(work->fitted_steps);
   smr_svd_destroy(&work->svd);
 }
 
@@ -108,22 +113,23 @@ static smr_status solve_svd(const fold_run *run, fold_work *work) {
   SMR_TRY(smr_svd_create(smr_folds_get_grid(run->folds), SMR_SVD_AUTO, q, run->p, work->r_train, q,
                          &work->svd));
   SMR_TRY(smr_svd_project_left(work->svd, 1, work->z_train, work->beta));
-  const smr_spectrum spectrum = {.n = work->train.n_rows,
-                                 .p = run->p,
-                                 .k = q,
-                                 .has_intercept = run->view.has_intercept,
-                                 .s = smr_svd_get_values(work->svd),
-                                 .beta = work->beta,
-                                 .tail = work->train.tail};
+  work->spectrum = (smr_spectrum){.n = work->train.n_rows,
+                                  .p = run->p,
+                                  .k = q,
+                                  .has_intercept = run->view.has_intercept,
+                                  .s = smr_svd_get_values(work->svd),
+                                  .beta = work->beta,
+                                  .tail = work->train.tail};
   for (int64_t l = 0; l < run->n_lambda; l++) {
-    smr_ridge_coefficients(&spectrum, run->lambda[l], work->modes + l * q);
+    smr_ridge_coefficients(&work->spectrum, run->lambda[l], work->modes + l * q);
   }
   return smr_svd_expand_right(work->svd, run->n_lambda, work->modes, work->weights);
 }
 
-/* lambda = 0 needs singular values, to tell zeros from others; small problems gain nothing. */
+/* lambda = 0 needs singular values, to tell zeros from others, and truncated SVD all it has; small
+ * problems gain nothing. */
 static bool is_svd_needed(const fold_run *run, int64_t q) {
-  bool is_needed = q < run->p || q < MIN_PENALIZED;
+  bool is_needed = q < run->p || q < MIN_PENALIZED || run->n_ranks > 0;
   for (int64_t l = 0; l < run->n_lambda; l++) {
     is_needed = is_needed || !(run->lambda[l] > 0.0);
   }
@@ -152,11 +158,10 @@ static smr_status solve(const fold_run *run, fold_work *work) {
   return SMR_OK;
 }
 
-/* Squared error of lambda l over the fold. */
-static double measure(const fold_run *run, const fold_work *work, int64_t l) {
+/* Squared error over the fold of weights w[p] with R_f w = fitted[h]. */
+static double measure(const fold_run *run, const fold_work *work, const double *w,
+                      const double *fitted) {
   const smr_folds_part *held = &work->held;
-  const double *w = work->weights + l * run->p;
-  const double *fitted = work->fitted + l * held->n_used;
   double sum = held->tail;
   double shift = held->mean_y - work->train.mean_y;
   for (int64_t i = 0; i < held->n_used; i++) {
@@ -188,6 +193,76 @@ static void take_off_signal(const fold_run *run, fold_work *work) {
   }
 }
 
+/* --- truncated SVD --- */
+
+static int64_t pad_columns(int64_t n) {
+  return smr_int_ceil_divide(n, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK;
+}
+
+/* Steps v_j beta_j / s_j of the weights in raw coordinates, and R_f times them, for t ranks. */
+static smr_status make_steps(const fold_run *run, fold_work *work, int64_t t) {
+  const int64_t q = work->train.n_used, h = work->held.n_used;
+  double *modes = NULL;
+  smr_status status = SMR_OK;
+  SMR_TRY_DONE(smr_memory_alloc(q * t, sizeof(double), "steps over ranks", &modes));
+  SMR_TRY_DONE(
+      smr_memory_alloc(run->p * pad_columns(t), sizeof(double), "steps over ranks", &work->steps));
+  SMR_TRY_DONE(
+      smr_memory_alloc(h * pad_columns(t), sizeof(double), "fitted steps", &work->fitted_steps));
+  for (int64_t j = 0; j < t; j++) {
+    modes[j * q + j] = work->spectrum.beta[j] / work->spectrum.s[j];
+  }
+  SMR_TRY_DONE(smr_svd_expand_right(work->svd, t, modes, work->steps));
+  for (int64_t j = 0; j < t; j++) {
+    for (int64_t i = 0; i < run->p; i++) {
+      work->steps[j * run->p + i] /= work->scale[i];
+    }
+  }
+  SMR_TRY_DONE(smr_kernel_multiply(h, pad_columns(t), run->p, work->r_held, smr_int_max(h, 1),
+                                   work->steps, run->p, work->fitted_steps, smr_int_max(h, 1)));
+done:
+  smr_memory_free(modes);
+  return status;
+}
+
+static void add_to(int64_t n, const double *step, double *sum) {
+  for (int64_t i = 0; i < n; i++) {
+    sum[i] += step[i];
+  }
+}
+
+/* errors[R] of one fold: weights and fitted values grow by a step a rank, from those of w = 0,
+ * which lacks the signal. NaN beyond the last rank. */
+static smr_status run_ranks(const fold_run *run, fold_work *work, double *errors) {
+  const int64_t h = work->held.n_used;
+  const int64_t most = work->svd != NULL ? smr_truncated_count(&work->spectrum) : 0;
+  const int64_t t = smr_int_min(most, run->n_ranks - 1);
+  double *w = NULL, *fitted = NULL;
+  smr_status status = SMR_OK;
+  SMR_TRY_DONE(smr_memory_alloc(run->p, sizeof(double), "coefficients", &w));
+  SMR_TRY_DONE(smr_memory_alloc(h, sizeof(double), "fitted values", &fitted));
+  if (t > 0) {
+    SMR_TRY_DONE(make_steps(run, work, t));
+  }
+  for (int64_t j = 0; run->signal != NULL && j < run->p; j++) {
+    w[j] = -run->signal[j];
+    for (int64_t i = 0; i < h; i++) {
+      fitted[i] += work->r_held[j * h + i] * w[j];
+    }
+  }
+  for (int64_t rank = 0; rank < run->n_ranks; rank++) {
+    if (rank > 0 && rank <= t) {
+      add_to(run->p, work->steps + (rank - 1) * run->p, w);
+      add_to(h, work->fitted_steps + (rank - 1) * h, fitted);
+    }
+    errors[rank] = rank <= t ? measure(run, work, w, fitted) : (double)NAN;
+  }
+done:
+  smr_memory_free(w);
+  smr_memory_free(fitted);
+  return status;
+}
+
 static smr_status run_fold(const fold_run *run, int64_t fold) {
   fold_work work = {.svd = NULL};
   smr_status status = allocate_work(run, fold, &work);
@@ -207,8 +282,12 @@ static smr_status run_fold(const fold_run *run, int64_t fold) {
   const int64_t h = work.held.n_used;
   SMR_TRY_DONE(smr_kernel_multiply(h, run->n_padded, run->p, work.r_held, smr_int_max(h, 1),
                                    work.weights, run->p, work.fitted, smr_int_max(h, 1)));
+  double *errors = run->errors + fold * (run->n_lambda + run->n_ranks);
   for (int64_t l = 0; l < run->n_lambda; l++) {
-    run->errors[fold * run->n_lambda + l] = measure(run, &work, l);
+    errors[l] = measure(run, &work, work.weights + l * run->p, work.fitted + l * h);
+  }
+  if (run->n_ranks > 0) {
+    SMR_TRY_DONE(run_ranks(run, &work, errors + run->n_lambda));
   }
 done:
   clear_work(&work);
@@ -231,19 +310,39 @@ static smr_status run_local(fold_run *run) {
   return run->status == SMR_OK ? SMR_OK : smr_error_set(run->status, "%s", run->message);
 }
 
-/* Every error is a number on one rank and zero on the others: their bits, as integers, add up
- * exactly. Then the sum over folds, in their order. */
+/* A training set without a rank keeps what its last one gives; a rank that none has stays NaN. */
+static void fill_ranks(const fold_run *run) {
+  const int64_t n_values = run->n_lambda + run->n_ranks;
+  int64_t last = 0; /* that some training set has */
+  for (int64_t fold = 0; fold < run->view.n_folds; fold++) {
+    const double *errors = run->errors + fold * n_values + run->n_lambda;
+    while (last + 1 < run->n_ranks && !isnan(errors[last + 1])) {
+      last++;
+    }
+  }
+  for (int64_t fold = 0; fold < run->view.n_folds; fold++) {
+    double *errors = run->errors + fold * n_values + run->n_lambda;
+    for (int64_t rank = 1; rank <= last && rank < run->n_ranks; rank++) {
+      errors[rank] = isnan(errors[rank]) ? errors[rank - 1] : errors[rank];
+    }
+  }
+}
+
+/* Every error is on one MPI rank and zero on the others: their bits, as integers, add up exactly.
+ * Then the sum over folds, in their order. */
 static smr_status gather(const fold_run *run, const smr_context *context, double *cv) {
+  const int64_t n_values = run->n_lambda + run->n_ranks;
   void *bits = run->errors;
   if (context->size > 1) {
-    SMR_TRY(smr_reduce_count(context, run->view.n_folds * run->n_lambda, bits));
+    SMR_TRY(smr_reduce_count(context, run->view.n_folds * n_values, bits));
   }
-  for (int64_t l = 0; l < run->n_lambda; l++) {
+  fill_ranks(run);
+  for (int64_t l = 0; l < n_values; l++) {
     double sum = 0.0;
     for (int64_t fold = 0; fold < run->view.n_folds; fold++) {
-      sum += run->errors[fold * run->n_lambda + l];
+      sum += run->errors[fold * n_values + l];
     }
-    cv[l] = sum / (double)run->view.n_rows;
+    cv[l] = isnan(sum) ? (double)NAN : sum / (double)run->view.n_rows;
   }
   return SMR_OK;
 }
@@ -255,12 +354,13 @@ smr_status smr_folds_run(const smr_grid *grid, const smr_folds *folds, const smr
                   .view = smr_folds_get(folds),
                   .p = fit->p,
                   .n_lambda = n_lambda,
-                  .n_padded = smr_int_ceil_divide(n_lambda, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK,
+                  .n_padded = pad_columns(n_lambda),
+                  .n_ranks = fit->n_ranks,
                   .standardize = fit->standardize,
                   .lambda = lambda,
                   .signal = fit->signal};
-  smr_status status =
-      smr_memory_alloc(run.view.n_folds * n_lambda, sizeof(double), "errors of folds", &run.errors);
+  smr_status status = smr_memory_alloc(run.view.n_folds * (n_lambda + fit->n_ranks), sizeof(double),
+                                       "errors of folds", &run.errors);
   if (status == SMR_OK) {
     status = run_local(&run);
   }
@@ -289,16 +389,22 @@ bool smr_folds_is_fooled(double gap, double significance) {
   return gap > log10(SMR_FOOLED_FACTOR) && significance < SMR_FOOLED_SIGNIFICANCE;
 }
 
-int64_t smr_folds_count_run_bytes(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds) {
+int64_t smr_folds_count_run_bytes(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds,
+                                  bool with_ranks) {
   const int64_t q = smr_int_max(1, smr_int_min(n, p));
   const int64_t held = smr_int_min(smr_int_ceil_divide(n, n_folds), p);
-  const int64_t doubles = (q + held) * (p + 1) + (p + q + held) * (n_lambda + SMR_COLUMN_BLOCK);
+  const int64_t ranks = with_ranks ? (q + p + held) * (q + SMR_COLUMN_BLOCK) + p + held : 0;
+  const int64_t doubles =
+      (q + held) * (p + 1) + (p + q + held) * (n_lambda + SMR_COLUMN_BLOCK) + ranks;
   const int64_t bytes = (int64_t)sizeof(double) * doubles + smr_svd_count_bytes(q, p, 1);
-  return bytes * smr_int_min(omp_get_max_threads(), n_folds);
+  return bytes * smr_int_min(omp_get_max_threads(), n_folds) +
+         (with_ranks ? (int64_t)sizeof(double) * n_folds * q : 0);
 }
 
-double smr_folds_count_run_flops(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds) {
+double smr_folds_count_run_flops(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds,
+                                 bool with_ranks) {
   const int64_t q = smr_int_max(1, smr_int_min(n, p));
+  const int64_t columns = n_lambda + (with_ranks ? q : 0);
   return (double)n_folds *
-         (smr_svd_count_flops(q, p, n_lambda) + 2.0 * (double)q * (double)p * (double)n_lambda);
+         (smr_svd_count_flops(q, p, columns) + 2.0 * (double)q * (double)p * (double)columns);
 }

@@ -1,8 +1,8 @@
 /* Leave-one-out errors and residuals of all lambdas in one pass over fixed row blocks; rows whose
  * own leverage is nearly all there is are looked at again.
  *
- * n rows, p features, L lambdas, C = L padded to whole column blocks, B rows of a block, q and Q as
- * in loo_basis.h, d delicate rows (at most a little more than q: the leverages sum to q).
+ * n rows, p features, L lambdas, R ranks, C = L padded to whole column blocks, B rows of a block, q
+ * and Q as in loo_basis.h, d delicate rows (at most a little more than q: the leverages sum to q).
  *
  * With G_j = (s_q^2 + lambda) / (s_j^2 + lambda) and kappa = lambda / (s_q^2 + lambda), the weights
  * of the header are g_j = kappa G_j: two products U (G beta) and (U o U) G give
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "loo_basis.h"
+#include "loo_ranks.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "simmer/comm/reduce.h"
@@ -34,6 +35,7 @@ typedef struct {
   double *numerator;   /* [LD x C] N */
   double *denominator; /* [LD x C] D */
   double *outside;     /* [LD x d, padded] columns of P */
+  double *left;        /* [LD x 3] what a rank leaves of the rows */
 } loo_thread;
 
 typedef struct {
@@ -44,11 +46,13 @@ typedef struct {
   double *weight;       /* [Q x C] G */
   double *weighted;     /* [Q x C] G beta */
   double *kappa;        /* [C] */
-  double *residual;     /* [n x L], or NULL */
+  double *residual;     /* [n x L], then those of kept ranks; or NULL */
   int64_t *is_delicate; /* [n] 0 or 1 */
   int64_t n_delicate, n_delicate_padded;
   int64_t *delicate;  /* [d] their rows */
   double *delicate_u; /* [q x d, padded] */
+  double *delicate_y; /* [d] centred */
+  smr_loo_ranks ranks;
   int n_threads;
   loo_thread *threads;
 } loo_run;
@@ -74,11 +78,12 @@ static void clear(loo_run *run) {
   smr_memory_free(run->is_delicate);
   smr_memory_free(run->delicate);
   smr_memory_free(run->delicate_u);
+  smr_memory_free(run->delicate_y);
 }
 
 /* Doubles of one thread, each column LD long. */
 static int64_t count_columns(int64_t p, int64_t q_padded, int64_t n_padded, int64_t d_padded) {
-  return p + 2 * q_padded + 2 * n_padded + d_padded + 3;
+  return p + 2 * q_padded + 2 * n_padded + d_padded + 6;
 }
 
 static void place_thread(const loo_run *run, loo_thread *thread) {
@@ -93,7 +98,8 @@ static void place_thread(const loo_run *run, loo_thread *thread) {
   thread->numerator = thread->squares + basis->q_padded * LD;
   thread->denominator = thread->numerator + run->n_padded * LD;
   thread->outside = thread->denominator + run->n_padded * LD;
-  thread->rows.x = thread->outside + run->n_delicate_padded * LD;
+  thread->left = thread->outside + run->n_delicate_padded * LD;
+  thread->rows.x = thread->left + 3 * (int64_t)LD;
 }
 
 /* Workspaces for what is known by now. Local. */
@@ -195,7 +201,22 @@ static smr_status load_block(const loo_run *run, int thread, int64_t shard, int6
   return smr_loo_basis_load(basis, thread, *first, *count, &run->threads[thread].rows);
 }
 
-/* value [L] = sums of squared errors over a block. */
+/* The same at every rank of truncated SVD, onto sums[R]. */
+static void sum_ranks(const loo_run *run, const loo_thread *thread, int64_t first, int64_t count,
+                      double *sums) {
+  const smr_loo_rank_block block = {.rows = &thread->rows,
+                                    .first = first,
+                                    .count = count,
+                                    .is_delicate = run->is_delicate + first,
+                                    .numerator = thread->left,
+                                    .denominator = thread->left + LD,
+                                    .share = thread->left + 2 * (int64_t)LD};
+  if (run->ranks.n_ranks > 0) {
+    smr_loo_ranks_add(&run->ranks, &block, sums);
+  }
+}
+
+/* value [L + R] = sums of squared errors over a block. */
 static smr_status leave_leaf(void *self, int thread, int64_t shard, void *value) {
   const loo_run *run = self;
   const smr_loo_basis *basis = &run->basis;
@@ -221,6 +242,7 @@ static smr_status leave_leaf(void *self, int thread, int64_t shard, void *value)
   for (int64_t l = 0; l < run->n_lambda; l++) {
     sums[l] = sum_column(run, work, l, first, count);
   }
+  sum_ranks(run, work, first, count, sums + run->n_lambda);
   return SMR_OK;
 }
 
@@ -233,7 +255,7 @@ static void add(int64_t n, double *left, const double *right) {
 static smr_status leave_combine(void *self, int thread, void *left, void *right) {
   const loo_run *run = self;
   (void)thread;
-  add(run->n_lambda, left, right);
+  add(run->n_lambda + run->ranks.n_ranks, left, right);
   return SMR_OK;
 }
 
@@ -290,6 +312,7 @@ static smr_status gather_delicate(loo_run *run, double **sums) {
   SMR_TRY(smr_memory_alloc(d, sizeof(int64_t), "rows of high leverage", &run->delicate));
   SMR_TRY(smr_memory_alloc(basis->q * run->n_delicate_padded, sizeof(double),
                            "rows of high leverage", &run->delicate_u));
+  SMR_TRY(smr_memory_alloc(d, sizeof(double), "rows of high leverage", &run->delicate_y));
   SMR_TRY(smr_memory_alloc(2 * d, sizeof(double), "rows of high leverage", sums));
   SMR_TRY(allocate_threads(run));
   for (int64_t i = 0; i < basis->n; i++) {
@@ -299,13 +322,14 @@ static smr_status gather_delicate(loo_run *run, double **sums) {
       for (int64_t j = 0; j < basis->q; j++) {
         run->delicate_u[k * basis->q + j] = rows->u[j * LD];
       }
+      run->delicate_y[k] = rows->y[0];
       run->delicate[k++] = i;
     }
   }
   return SMR_OK;
 }
 
-/* Squared errors of the delicate rows onto loo[L]. */
+/* Squared errors of the delicate rows onto loo[L + R]. */
 static void add_delicate(const loo_run *run, const double *sums, double *loo) {
   const int64_t q = run->basis.q;
   const double cutoff = smr_loo_basis_cutoff(&run->basis);
@@ -322,6 +346,8 @@ static void add_delicate(const loo_run *run, const double *sums, double *loo) {
       const double e = leave_out(run->kappa[l], numerator, denominator, outer, rest, cutoff).error;
       loo[l] += e * e;
     }
+    const smr_loo_delicate_row row = {u, run->delicate_y[k], outer, rest};
+    smr_loo_ranks_add_delicate(&run->ranks, &row, loo + run->n_lambda);
   }
 }
 
@@ -350,32 +376,36 @@ done:
  * exactly. */
 static smr_status share_residual(const loo_run *run) {
   void *bits = run->residual;
+  const int64_t n_columns = run->n_lambda + run->ranks.n_kept;
   return run->context->size > 1 && run->residual != NULL
-             ? smr_reduce_count(run->context, run->basis.n * run->n_lambda, bits)
+             ? smr_reduce_count(run->context, run->basis.n * n_columns, bits)
              : SMR_OK;
 }
 
 static smr_status pass(loo_run *run, double *loo) {
   const int64_t n = run->basis.n;
+  const int64_t n_values = run->n_lambda + run->ranks.n_ranks;
   if (run->residual != NULL) {
-    memset(run->residual, 0, (size_t)(n * run->n_lambda) * sizeof(double));
+    const int64_t n_columns = run->n_lambda + run->ranks.n_kept;
+    memset(run->residual, 0, (size_t)(n * n_columns) * sizeof(double));
   }
-  SMR_TRY(run_tree(run, run->n_lambda, leave_leaf, leave_combine, loo));
+  SMR_TRY(run_tree(run, n_values, leave_leaf, leave_combine, loo));
   SMR_TRY(share_residual(run));
   SMR_TRY(run_delicate(run, loo));
-  for (int64_t l = 0; l < run->n_lambda; l++) {
-    loo[l] /= (double)n;
+  for (int64_t l = 0; l < n_values; l++) {
+    /* One NaN for all: its sign would tell of the order of the sums. */
+    loo[l] = isnan(loo[l]) ? (double)NAN : loo[l] / (double)n;
   }
   return SMR_OK;
 }
 
 /* One row and an intercept. */
-static void leave_nothing(int64_t n_lambda, double *loo, double *residual) {
-  for (int64_t l = 0; l < n_lambda; l++) {
+static void leave_nothing(const smr_loo_fit *fit, int64_t n_lambda, double *loo, double *residual) {
+  for (int64_t l = 0; l < n_lambda + fit->n_ranks; l++) {
     loo[l] = NAN;
-    if (residual != NULL) {
-      residual[l] = 0.0;
-    }
+  }
+  for (int64_t l = 0; residual != NULL && l < n_lambda + fit->n_kept; l++) {
+    residual[l] = 0.0;
   }
 }
 
@@ -389,12 +419,18 @@ smr_status smr_loo_run(const smr_loo_fit *fit, int64_t n_lambda, const double *l
                  .n_threads = omp_get_max_threads()};
   smr_status status = SMR_OK;
   if (fit->spectrum->n - fit->spectrum->has_intercept < 1) {
-    leave_nothing(n_lambda, loo, residual);
+    leave_nothing(fit, n_lambda, loo, residual);
     return SMR_OK;
   }
   SMR_TRY_DONE(smr_loo_basis_init(fit, &run.basis));
   SMR_TRY_DONE(smr_agree(run.context, allocate(&run)));
   weigh(&run, lambda);
+  run.ranks =
+      (smr_loo_ranks){.basis = &run.basis,
+                      .n_ranks = fit->n_ranks,
+                      .n_kept = fit->n_kept,
+                      .kept = fit->kept,
+                      .residual = residual != NULL ? residual + fit->spectrum->n * n_lambda : NULL};
   SMR_TRY_DONE(pass(&run, loo));
 done:
   clear(&run);

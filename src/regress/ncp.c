@@ -154,6 +154,21 @@ done:
   return status;
 }
 
+int64_t smr_ncp_select_ranks(int64_t n_ranks, int64_t *ranks) {
+  enum { ALL = SMR_NCP_RANKS / 2 };
+  const bool is_whole = n_ranks <= SMR_NCP_RANKS;
+  const int64_t count = smr_int_min(n_ranks, SMR_NCP_RANKS);
+  const double last = (double)(n_ranks - 1);
+  for (int64_t i = 0; i < count; i++) {
+    const double step = (double)(i - ALL + 1) / (double)(SMR_NCP_RANKS - ALL);
+    /* Where the sequence is slower than the integers it keeps up with them. */
+    ranks[i] = is_whole || i < ALL
+                   ? i
+                   : smr_int_max(i, (int64_t)(0.5 + (ALL - 1) * pow(last / (ALL - 1), step)));
+  }
+  return count;
+}
+
 double smr_ncp_significance(int64_t n, double deviation) {
   enum { N_TERMS = 100 };
   const int64_t q = n / 2;

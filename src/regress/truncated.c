@@ -82,14 +82,15 @@ static double get_place(const smr_spectrum *spectrum, int64_t rank) {
   return 2.0 * log10(spectrum->s[rank > 0 ? rank - 1 : 0]);
 }
 
+/* Ranks without a value may lie within a flat stretch, not at its ends. */
 static bool is_flat(const smr_spectrum *spectrum, int64_t r, const double *curve, int64_t best) {
   const double bound = curve[best] + SMR_FLAT_RISE * fabs(curve[best]);
   int64_t low = best, high = best;
-  while (low > 0 && curve[low - 1] <= bound) {
-    low--;
+  for (int64_t i = best - 1; i >= 0 && !(curve[i] > bound); i--) {
+    low = isnan(curve[i]) ? low : i;
   }
-  while (high < r && curve[high + 1] <= bound) {
-    high++;
+  for (int64_t i = best + 1; i <= r && !(curve[i] > bound); i++) {
+    high = isnan(curve[i]) ? high : i;
   }
   return get_place(spectrum, low) - get_place(spectrum, high) >= SMR_FLAT_DECADES;
 }
@@ -97,12 +98,14 @@ static bool is_flat(const smr_spectrum *spectrum, int64_t r, const double *curve
 smr_rank_choice smr_truncated_minimum(const smr_spectrum *spectrum, const double *curve) {
   const int64_t r = smr_truncated_count(spectrum);
   smr_rank_choice choice = {-1, NAN, SMR_CHOICE_NOTHING};
+  int64_t last = -1;
   for (int64_t i = 0; i <= r; i++) {
+    last = isnan(curve[i]) ? last : i;
     if (!isnan(curve[i]) && (choice.rank < 0 || curve[i] < choice.value)) {
       choice = (smr_rank_choice){i, curve[i], SMR_CHOICE_INTERIOR};
     }
   }
-  if (choice.rank == 0 || choice.rank == r) {
+  if (choice.rank >= 0 && (choice.rank == 0 || choice.rank == last)) {
     choice.status = SMR_CHOICE_EDGE;
   } else if (choice.rank > 0 && is_flat(spectrum, r, curve, choice.rank)) {
     choice.status = SMR_CHOICE_FLAT;

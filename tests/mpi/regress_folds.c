@@ -6,6 +6,7 @@
 #include "regress_fit.h"
 #include "simmer/base/random.h"
 #include "simmer/regress/folds.h"
+#include "simmer/regress/truncated.h"
 
 enum { N_LAMBDAS = 4 };
 static const double lambdas[N_LAMBDAS] = {0.0, 1e-8, 0.3, 50.0};
@@ -149,6 +150,132 @@ static void test_refits(void **state) {
       check_refits(shapes[i][0], shapes[i][1], s);
     }
   }
+}
+
+/* --- truncated SVD --- */
+
+/* cv[N_LAMBDAS + n_ranks]. */
+static void run_ranks_on(const smr_context *context, matrix *m, setting s, int64_t n_ranks,
+                         double *cv) {
+  smr_grid *grid = NULL;
+  smr_folds *folds = NULL;
+  const smr_row_source source = {m->n, m->p, m, read_matrix};
+  assert_ok(smr_grid_create(context, &grid));
+  assert_ok(smr_folds_create(grid, &source, s.intercept, s.n_folds, s.kind, &folds));
+  const smr_folds_fit fit = {.p = m->p, .standardize = s.standardize, .n_ranks = n_ranks};
+  assert_ok(smr_folds_run(grid, folds, &fit, N_LAMBDAS, lambdas, cv));
+  smr_folds_destroy(&folds);
+  smr_grid_destroy(&grid);
+}
+
+/* Adds the squared errors of `held` under truncated SVD of `train`, from the rows themselves.
+ * Returns the numerical rank of `train`. */
+static int64_t refit_ranks(matrix *train, const matrix *held, setting s, int64_t n_ranks,
+                           double *cv) {
+  fitted f;
+  const smr_loo_fit fit = fit_matrix(test_world, train, s.intercept, s.standardize, &f);
+  const int64_t most = smr_truncated_count(&f.spectrum);
+  double *c = NULL;
+  double *w = NULL;
+  assert_ok(smr_memory_alloc(f.spectrum.k, sizeof *c, "c", &c));
+  assert_ok(smr_memory_alloc(train->p, sizeof *w, "w", &w));
+  for (int64_t rank = 0; rank < n_ranks; rank++) {
+    smr_truncated_coefficients(&f.spectrum, smr_int_min(rank, most), c);
+    if (f.svd != NULL) {
+      assert_ok(smr_svd_expand_right(f.svd, 1, c, w));
+    }
+    for (int64_t i = 0; i < held->n; i++) {
+      double e = held->y[i] - fit.mean_y;
+      for (int64_t j = 0; j < train->p; j++) {
+        e -= (held->x[j * held->n + i] - fit.mean[j]) / f.scale[j] * w[j];
+      }
+      cv[rank] += e * e;
+    }
+  }
+  smr_memory_free(c);
+  smr_memory_free(w);
+  clear_fit(&f);
+  return most;
+}
+
+enum { MOST_RANKS = 48 };
+
+/* Two ranks more than there are columns. */
+static void check_rank_refits(int64_t n, int64_t p, setting s) {
+  matrix m;
+  double cv[N_LAMBDAS + MOST_RANKS];
+  double plain[N_LAMBDAS];
+  double expected[MOST_RANKS] = {0.0};
+  const int64_t n_ranks = p + 3;
+  int64_t last = 0;
+  assert_true(n_ranks <= MOST_RANKS);
+  make(n, p, &m);
+  run_ranks_on(test_world, &m, s, n_ranks, cv);
+  run_on(test_world, &m, s, p, plain);
+  assert_memory_equal(plain, cv, sizeof plain); /* ranks change nothing else here */
+  for (int64_t fold = 0; fold < s.n_folds; fold++) {
+    matrix train;
+    matrix held;
+    select_rows(&m, s, fold, true, &train);
+    select_rows(&m, s, fold, false, &held);
+    last = smr_int_max(last, refit_ranks(&train, &held, s, n_ranks, expected));
+    clear_matrix(&train);
+    clear_matrix(&held);
+  }
+  for (int64_t rank = 0; rank < n_ranks; rank++) {
+    if (rank > last) {
+      assert_true(isnan(cv[N_LAMBDAS + rank]));
+    } else {
+      /* Condition numbers reach 1e5 here, and two roundings of X differ by 1e-15 times that. */
+      assert_close(cv[N_LAMBDAS + rank], expected[rank] / (double)n, 1e-9, 0.0);
+    }
+  }
+  clear_matrix(&m);
+}
+
+static void test_rank_refits(void **state) {
+  const int64_t shapes[][3] = {{300, 12, 10}, {61, 20, 5}, {40, 35, 4}, {30, 30, 3},
+                               {25, 40, 5},   {7, 12, 7},  {2, 1, 2},   {2, 4, 2},
+                               {3, 2, 2},     {3, 1, 3},   {9, 40, 9}};
+  (void)state;
+  for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+    for (int v = 0; v < 8; v++) {
+      const setting s = {.n_folds = shapes[i][2],
+                         .kind = v % 2 ? SMR_FOLDS_BLOCK : SMR_FOLDS_INTERLEAVED,
+                         .intercept = v & 2,
+                         .standardize = v & 4};
+      check_rank_refits(shapes[i][0], shapes[i][1], s);
+    }
+  }
+}
+
+/* Fewer ranks than there are leave the others as they are; the same bits on any MPI ranks. */
+static void test_rank_bits(void **state) {
+  const setting s = {.n_folds = 5, .kind = SMR_FOLDS_BLOCK, .intercept = true};
+  double one[N_LAMBDAS + MOST_RANKS];
+  double all[N_LAMBDAS + MOST_RANKS];
+  matrix m;
+  smr_context *alone = NULL;
+  int index = 0;
+  (void)state;
+  make(70, 40, &m);
+  assert_ok(smr_context_split(test_world, 1, &alone, &index));
+  run_ranks_on(alone, &m, s, MOST_RANKS, one);
+  for (int threads = 1; threads <= 2; threads++) {
+    omp_set_num_threads(threads);
+    run_ranks_on(test_world, &m, s, MOST_RANKS, all);
+    omp_set_num_threads(1);
+    assert_on_all(memcmp(one, all, sizeof one) == 0);
+  }
+  run_ranks_on(test_world, &m, s, 1, all);
+  assert_close(all[N_LAMBDAS], one[N_LAMBDAS], 0.0, 0.0);
+  run_ranks_on(test_world, &m, s, 17, all);
+  for (int64_t rank = 0; rank < 17; rank++) {
+    /* A product with other numbers of columns. */
+    assert_close(all[N_LAMBDAS + rank], one[N_LAMBDAS + rank], 1e-12, 0.0);
+  }
+  smr_context_destroy(&alone);
+  clear_matrix(&m);
 }
 
 /* Large enough to go without SVDs, where no lambda is 0: the same curve as with lambda = 0 in it,
@@ -308,19 +435,20 @@ static void test_counts(void **state) {
   (void)state;
   assert_true(smr_folds_count_bytes(20000, 500, 10) > 8LL * 20 * 500 * 250);
   assert_true(smr_folds_count_flops(20000, 500, 10) > 1e10);
-  assert_true(smr_folds_count_run_bytes(20000, 500, 60, 10) > 8LL * 2 * 500 * 500);
-  assert_true(smr_folds_count_run_flops(20000, 500, 60, 10) > 1e9);
+  assert_true(smr_folds_count_run_bytes(20000, 500, 60, 10, false) > 8LL * 2 * 500 * 500);
+  assert_true(smr_folds_count_run_flops(20000, 500, 60, 10, true) > 1e9);
 }
 
 /* Targets that lack X w, with w given, are the targets with it. */
 static void test_signal(void **state) {
   enum { N = 60, P = 7 };
+  enum { R = P + 1 };
   const double lambda[] = {0.0, 1e-3, 0.3, 50.0}, w[P] = {1.0, -20.0, 3.0, 0.5, 0.0, -2.0, 0.25};
   (void)state;
   for (int v = 0; v < 8; v++) {
     matrix m;
     smr_grid *grid = NULL;
-    double cv[2][4];
+    double cv[2][4 + R];
     make(N, P, &m);
     const smr_row_source source = {N, P, &m, read_matrix};
     assert_ok(smr_grid_create(test_world, &grid));
@@ -331,13 +459,17 @@ static void test_signal(void **state) {
           m.y[i] += m.x[j * N + i] * w[j];
         }
       }
-      const smr_folds_fit fit = {P, v & 2, whole == 1 ? NULL : w};
+      const smr_folds_fit fit = {
+          .p = P, .standardize = v & 2, .signal = whole == 1 ? NULL : w, .n_ranks = R};
       const smr_folds_kind kind = v & 4 ? SMR_FOLDS_BLOCK : SMR_FOLDS_INTERLEAVED;
       assert_ok(smr_folds_create(grid, &source, v & 1, 5, kind, &folds));
       assert_ok(smr_folds_run(grid, folds, &fit, 4, lambda, cv[whole]));
       smr_folds_destroy(&folds);
     }
-    for (int l = 0; l < 4; l++) {
+    for (int l = 0; l < 4 + R; l++) {
+      if (isnan(cv[0][l]) && isnan(cv[1][l])) {
+        continue; /* the constant column */
+      }
       /* Sums of a few thousand roundings; the signal is 20 times the noise. */
       assert_close(cv[0][l], cv[1][l], 1e-11, 0.0);
     }
@@ -347,6 +479,7 @@ static void test_signal(void **state) {
 }
 
 MPI_TEST_MAIN(cmocka_unit_test(test_refits), cmocka_unit_test(test_penalized),
+              cmocka_unit_test(test_rank_refits), cmocka_unit_test(test_rank_bits),
               cmocka_unit_test(test_signal), cmocka_unit_test(test_same_bits),
               cmocka_unit_test(test_prefix), cmocka_unit_test(test_errors),
               cmocka_unit_test(test_failure_of_one), cmocka_unit_test(test_gap),

@@ -124,6 +124,25 @@ static void test_counts(void **state) {
   assert_true(smr_ncp_count_flops(20000, 60) > 1e7);
 }
 
-MPI_TEST_MAIN(cmocka_unit_test(test_reference), cmocka_unit_test(test_same_bits),
-              cmocka_unit_test(test_edges), cmocka_unit_test(test_calibration),
-              cmocka_unit_test(test_counts))
+static void test_select_ranks(void **state) {
+  const int64_t numbers[] = {1, 2, 63, 64, 65, 66, 70, 100, 501, 5001, 1000000};
+  int64_t ranks[SMR_NCP_RANKS];
+  (void)state;
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+    const int64_t n = numbers[i], count = smr_ncp_select_ranks(n, ranks);
+    assert_int_equal(count, n < SMR_NCP_RANKS ? n : SMR_NCP_RANKS);
+    assert_int_equal(ranks[count - 1], n - 1);
+    for (int64_t k = 0; k < count; k++) {
+      assert_true(k == 0 ? ranks[k] == 0 : ranks[k] > ranks[k - 1]);
+      assert_true(ranks[k] == k || (n > SMR_NCP_RANKS && k >= SMR_NCP_RANKS / 2));
+    }
+  }
+  /* Steps grow by no more than a factor. */
+  for (int64_t k = SMR_NCP_RANKS / 2, n = smr_ncp_select_ranks(501, ranks); k < n; k++) {
+    assert_true((double)ranks[k] < 1.15 * (double)ranks[k - 1]);
+  }
+}
+
+MPI_TEST_MAIN(cmocka_unit_test(test_select_ranks), cmocka_unit_test(test_reference),
+              cmocka_unit_test(test_same_bits), cmocka_unit_test(test_edges),
+              cmocka_unit_test(test_calibration), cmocka_unit_test(test_counts))

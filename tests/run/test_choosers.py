@@ -21,7 +21,7 @@ TOLERANCE = 1e-10
 JOB = """name: {name}
 experiment: ridge
 data: {{source: csv, file: {name}.csv, labels_to_signs: false, instances: {n}, features: {p}, test_instances: 0}}
-ridge: {{lambda: {{logspace: [{low}, {high}, 33]}}, intercept: {intercept}, choosers: all, folds: 4}}
+ridge: {{lambda: {{logspace: [{low}, {high}, 33]}}, intercept: {intercept}, choosers: all, folds: {folds}}}
 """
 
 
@@ -52,14 +52,55 @@ def compute_loo(x: np.ndarray, y: np.ndarray, lam: float, intercept: bool) -> fl
     return np.mean(np.square(errors))
 
 
+def factor(x: np.ndarray, y: np.ndarray, intercept: bool) -> tuple:
+    """Means, and the SVD of what is left, above the cutoff: U, s, V', U'y."""
+    mean, mean_y = (x.mean(axis=0), y.mean()) if intercept else (0 * x[0], 0.0)
+    u, s, vt = np.linalg.svd(x - mean, full_matrices=False)
+    k = int(np.sum(s[: min(len(y) - intercept, x.shape[1])] > max(x.shape) * np.finfo(float).eps * s[0]))
+    return mean, mean_y, u[:, :k], s[:k], vt[:k], u[:, :k].T @ (y - mean_y)
+
+
+def compute_rank_curves(x: np.ndarray, y: np.ndarray, intercept: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Leave-one-out of truncated SVD at every rank, with the hat matrix held and by refits. NaN where a row has all its leverage, and
+    beyond what any training set has."""
+    n = len(y)
+    _, mean_y, u, s, _, beta = factor(x, y, intercept)
+    held, refits = np.full((2, len(s) + 1), np.nan)
+    parts = [factor(np.delete(x, i, axis=0), np.delete(y, i), intercept) for i in range(n)]
+    most = max(len(part[3]) for part in parts)
+    for rank in range(len(s) + 1):
+        left = 1 - intercept / n - np.sum(u[:, :rank] ** 2, axis=1)
+        if left.min() > 1e-12:
+            held[rank] = np.mean(((y - mean_y - u[:, :rank] @ beta[:rank]) / left) ** 2)
+        if rank <= most:
+            errors = [y[i] - my - (x[i] - m) @ (v[:rank].T @ (b[:rank] / t[:rank])) for i, (m, my, _, t, v, b) in enumerate(parts)]
+            refits[rank] = np.mean(np.square(errors))
+    return held, refits
+
+
+def test_ranks(path: Path, name: str, x: np.ndarray, y: np.ndarray, intercept: bool, folds: int) -> None:
+    """The program's ranks are those of least value, or as good to what an SVD of these matrices gives. The order of rows of a file is
+    random: k-fold is known when k is the number of rows."""
+    held, refits = compute_rank_curves(x, y, intercept)
+    curves = {"loo": held} | ({"cv_interleaved": refits, "cv_block": refits} if folds == len(y) else {})
+    for kind, values in curves.items():
+        one = {o: float(table(path, f"tsvd_{o}_{kind}")[0][f"tsvd_{o}_{kind}"] or "nan") for o in ("rank", "status")}
+        best, last = int(np.nanargmin(values)), int(np.flatnonzero(np.isfinite(values))[-1])
+        chosen = int(one["rank"])
+        is_same = chosen == best or abs(values[chosen] / values[best] - 1) < 1e-8
+        check(is_same, f"{name}: tsvd_rank_{kind} = {chosen}, not {best}: {values}")
+        check((one["status"] == 1) == (chosen in (0, last)), f"{name}: tsvd_status_{kind} = {one['status']} at {chosen} of {last}")
+        print(f"{name}: rank {chosen} by {kind}, status {one['status']:.0f}")
+
+
 def curve(path: Path, name: str) -> dict[float, float]:
     return {float(row["lambda"]): float(row[name]) for row in table(path, name)}
 
 
-def test_problem(where: Path, name: str, x: np.ndarray, y: np.ndarray, intercept: bool, grid: tuple[float, float]) -> None:
+def test_problem(where: Path, name: str, x: np.ndarray, y: np.ndarray, intercept: bool, grid: tuple[float, float], folds: int) -> None:
     n, p = x.shape
     (where / f"{name}.csv").write_text("\n".join(",".join(repr(float(v)) for v in row) for row in np.c_[x, y]) + "\n")
-    (where / f"{name}.yaml").write_text(JOB.format(name=name, n=n, p=p, low=grid[0], high=grid[1], intercept=str(intercept).lower()))
+    (where / f"{name}.yaml").write_text(JOB.format(name=name, n=n, p=p, low=grid[0], high=grid[1], intercept=str(intercept).lower(), folds=folds))
     done = run(["run", where / f"{name}.yaml", "-o", where / name, "-q", "--data", where])
     if not check(done.returncode == 0, f"{name}: {done.returncode} {done.stderr}"):
         return
@@ -79,6 +120,7 @@ def test_problem(where: Path, name: str, x: np.ndarray, y: np.ndarray, intercept
         check(near[0] <= chosen <= near[1], f"{name}: lambda_{kind} = {chosen} is not within {near}")
         status = int(float(table(path, f"status_{kind}")[0][f"status_{kind}"]))
         check((status == 1) == (best in (0, len(lambdas) - 1)), f"{name}: status_{kind} = {status} at {best}")
+    test_ranks(path, name, x, y, intercept, folds)
 
 
 def test_inverse_problems(where: Path) -> None:
@@ -87,7 +129,7 @@ def test_inverse_problems(where: Path) -> None:
         a, x = make()
         b = a @ x
         test_problem(where, make.__name__, a, b + 1e-3 * np.linalg.norm(b) / np.sqrt(len(b)) * rng.standard_normal(len(b)),
-                     make.__name__ == "phillips", (1e-7, 1e1))
+                     make.__name__ == "phillips", (1e-7, 1e1), len(b))
 
 
 def test_spambase(where: Path) -> None:
@@ -98,7 +140,7 @@ def test_spambase(where: Path) -> None:
     rows = np.loadtxt(path, delimiter=",")
     for n, intercept in ((40, True), (100, False), (300, True)):
         subset = rows[np.linspace(0, len(rows) - 1, n).astype(int)]
-        test_problem(where, f"spambase-{n}", subset[:, :57], 2 * subset[:, 57] - 1, intercept, (1e0, 1e9))
+        test_problem(where, f"spambase-{n}", subset[:, :57], 2 * subset[:, 57] - 1, intercept, (1e0, 1e9), 4)
 
 
 def test_noise(where: Path) -> None:
@@ -107,7 +149,7 @@ def test_noise(where: Path) -> None:
     rng = np.random.default_rng(6)
     x = rng.standard_normal((20, 30))
     (where / "noise.csv").write_text("\n".join(",".join(map(str, row)) for row in np.c_[x, x.sum(axis=1)]) + "\n")
-    (where / "noise.yaml").write_text(JOB.format(name="noise", n=20, p=30, low=1e-3, high=1e3, intercept="true"))
+    (where / "noise.yaml").write_text(JOB.format(name="noise", n=20, p=30, low=1e-3, high=1e3, intercept="true", folds=4))
     for value, status, is_known in (("auto", 4, False), ("0.5", 0, True)):
         done = run(["run", where / "noise.yaml", "-o", where / f"noise-{value}", "-q", "--data", where, "-s", f"ridge.noise_level={value}"])
         check(done.returncode == 0, f"noise {value}: {done.returncode} {done.stderr}")
@@ -168,6 +210,11 @@ def test_risk_of_problems(where: Path) -> None:
         else:
             check(0.5 < ratio < 1 + TOLERANCE and abs(np.log10(one["lambda_oracle"] / best)) <= 0.25 + TOLERANCE,
                   f"shaw: {one}, not {errors[best]} at {best}")
+        least = one["tsvd_risk_oracle"]
+        for kind in ("gcv", "loo", "ncp", "cv_interleaved", "cv_block"):
+            rank, risk, regret, status = (float(table(path, f"tsvd_{o}_{kind}")[0][f"tsvd_{o}_{kind}"]) for o in ("rank", "risk", "regret", "status"))
+            check(0 <= rank <= 32 and rank == int(rank) and status in (0, 1, 2), f"shaw: rank {rank} by {kind}, status {status}")
+            check(risk >= least and abs(risk - least - regret) <= 1e-12 * risk, f"shaw: {kind} has risk {risk}, regret {regret}")
         check(one["risk_loo"] >= one["risk_oracle"] * (1 - TOLERANCE), f"shaw: {one}: better than the best")
 
 

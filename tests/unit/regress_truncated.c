@@ -112,6 +112,24 @@ static void test_flat(void **state) {
   assert_int_equal(smr_truncated_minimum(&spectrum, sharp).rank, 2);
 }
 
+/* Ranks without a value: passed over, no end of a flat stretch, and the last one with a value is an
+ * edge. */
+static void test_gaps(void **state) {
+  (void)state;
+  const double s[] = {100.0, 10.0, 1.0, 0.1}, beta[] = {1.0, 1.0, 1.0, 1.0}, none = (double)NAN;
+  const smr_spectrum spectrum = {.n = 9, .p = 4, .k = 4, .s = s, .beta = beta};
+  const double edge[] = {9.0, 3.0, 1.0, none, none}, inner[] = {9.0, none, 1.0, none, 2.0};
+  const double flat[] = {9.0, 1.001, none, 1.0, 9.0}, nothing[] = {none, none, none, none, none};
+  assert_int_equal(smr_truncated_minimum(&spectrum, edge).rank, 2);
+  assert_int_equal(smr_truncated_minimum(&spectrum, edge).status, SMR_CHOICE_EDGE);
+  assert_int_equal(smr_truncated_minimum(&spectrum, inner).rank, 2);
+  assert_int_equal(smr_truncated_minimum(&spectrum, inner).status, SMR_CHOICE_INTERIOR);
+  assert_int_equal(smr_truncated_minimum(&spectrum, flat).rank, 3);
+  assert_int_equal(smr_truncated_minimum(&spectrum, flat).status, SMR_CHOICE_FLAT);
+  assert_int_equal(smr_truncated_minimum(&spectrum, nothing).rank, -1);
+  assert_int_equal(smr_truncated_minimum(&spectrum, nothing).status, SMR_CHOICE_NOTHING);
+}
+
 static void test_picard(void **state) {
   (void)state;
   for (int i = 0; i < N_CASES; i++) {
@@ -155,10 +173,10 @@ static void test_picard_by_hand(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_norms),          cmocka_unit_test(test_coefficients),
-      cmocka_unit_test(test_choices),        cmocka_unit_test(test_corner),
-      cmocka_unit_test(test_flat),           cmocka_unit_test(test_picard),
-      cmocka_unit_test(test_picard_by_hand),
+      cmocka_unit_test(test_norms),   cmocka_unit_test(test_coefficients),
+      cmocka_unit_test(test_choices), cmocka_unit_test(test_corner),
+      cmocka_unit_test(test_flat),    cmocka_unit_test(test_gaps),
+      cmocka_unit_test(test_picard),  cmocka_unit_test(test_picard_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,27 +1,33 @@
-/* k-fold cross-validation of a whole ridge path from R factors: the rows are not read again.
+/* k-fold cross-validation of a whole ridge path, and of truncated SVD at every rank, from R
+ * factors: the rows are not read again.
  *
  * Per fold, the SVD of the training set's triangle (from 256 columns on, where all lambda > 0, its
  * bidiagonal form) gives the weights w of all lambdas, and the
  * error on the n_f rows held out is
  *   ||R_f w - z_f||^2 + tail_f + n_f ((mean_y_f - mean_y) - (mean_f - mean)'w)^2,
  * where R_f, z_f, tail_f and the means come from the fold's own QR (Q drops out of the norm), and
- * mean, mean_y are those of the training set. */
+ * mean, mean_y are those of the training set. Truncated SVD is refitted too: rank r keeps the first
+ * r singular values of each training set, or all that are above its max(n, p) eps s_1 when they are
+ * fewer. */
 #ifndef SIMMER_REGRESS_FOLDS_H
 #define SIMMER_REGRESS_FOLDS_H
 
 #include "simmer/linalg/folds.h"
 
 /* What is fitted: the first p columns. With `standardize` they are divided by their standard
- * deviations in each training set. signal[p], unless NULL: the targets are y + X signal. */
+ * deviations in each training set. signal[p], unless NULL: the targets are y + X signal. n_ranks >
+ * 0: truncated SVD of ranks 0..n_ranks-1 beside the path. */
 typedef struct {
   int64_t p;
   bool standardize;
   const double *signal;
+  int64_t n_ranks;
 } smr_folds_fit;
 
-/* cv[L] = squared error of a held-out row, mean over all n rows, for lambda[L] >= 0. Replicated on
- * every rank, with the same bits on any ranks and threads. SMR_ERR_CONVERGENCE, SMR_ERR_MEMORY.
- * Collective on the grid of `folds`. */
+/* cv[L + n_ranks] = squared error of a held-out row, mean over all n rows, for lambda[L] >= 0, then
+ * at the ranks; NaN for ranks that no training set has. Replicated on every MPI rank, with the same
+ * bits on any ranks and threads. SMR_ERR_CONVERGENCE, SMR_ERR_MEMORY. Collective on the grid of
+ * `folds`. */
 smr_status smr_folds_run(const smr_grid *grid, const smr_folds *folds, const smr_folds_fit *fit,
                          int64_t n_lambda, const double *lambda, double *cv) SMR_NODISCARD;
 
@@ -44,7 +50,9 @@ double smr_folds_gap(int64_t n_lambda, const double *interleaved, const double *
 bool smr_folds_is_fooled(double gap, double significance);
 
 /* Bytes per rank and floating point operations of smr_folds_run; local, for `plan`. */
-int64_t smr_folds_count_run_bytes(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds);
-double smr_folds_count_run_flops(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds);
+int64_t smr_folds_count_run_bytes(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds,
+                                  bool with_ranks);
+double smr_folds_count_run_flops(int64_t n, int64_t p, int64_t n_lambda, int64_t n_folds,
+                                 bool with_ranks);
 
 #endif

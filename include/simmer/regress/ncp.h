@@ -17,6 +17,12 @@
 smr_status smr_ncp_run(const smr_context *context, int64_t n, int64_t n_lambda,
                        const double *residual, double *distance, double *deviation) SMR_NODISCARD;
 
+/* Ranks of truncated SVD whose residuals are looked at: of 0..n_ranks-1 all up to SMR_NCP_RANKS of
+ * them; else the first half of that many, and as many more in a geometric sequence up to the last.
+ * Ascending into ranks[SMR_NCP_RANKS]; returns their number. Local. */
+enum { SMR_NCP_RANKS = 64 };
+int64_t smr_ncp_select_ranks(int64_t n_ranks, int64_t *ranks);
+
 /* Probability that white Gaussian noise deviates by more, from its `deviation` and n: Kolmogorov's
  * law for q - 1 ordered uniforms (Bartlett 1955), with Stephens' correction (1970): x = D (sqrt(nu)
  * + 0.12 + 0.11 / sqrt(nu)), nu = q - 1, 2 sum (-1)^(k-1) exp(-2 k^2 x^2). Small means that the

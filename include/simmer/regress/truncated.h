@@ -26,8 +26,9 @@ typedef struct {
   smr_choice_status status;
 } smr_rank_choice;
 
-/* The least of curve[r+1]; an edge at rank 0 or r, flat when it stays within SMR_FLAT_RISE over
- * singular values whose squares span SMR_FLAT_DECADES. */
+/* The least of curve[r+1], the first of equal ones; ranks with NaN are passed over. An edge at rank
+ * 0, and at the last rank that has a value; flat when it stays within SMR_FLAT_RISE over singular
+ * values whose squares span SMR_FLAT_DECADES. */
 smr_rank_choice smr_truncated_minimum(const smr_spectrum *spectrum, const double *curve);
 /* The deepest minimum of ||w_rank - w_(rank-1)|| = |beta/s| inside 1..r; none: an edge. */
 smr_rank_choice smr_truncated_quasiopt(const smr_spectrum *spectrum);
