@@ -1,4 +1,4 @@
-"""Choosers of lambda side by side: how far from the best lambda, and at what cost."""
+"""Choosers of lambda side by side: how far from the best lambda, and at what cost; ranks of truncated SVD."""
 
 from __future__ import annotations
 
@@ -30,13 +30,17 @@ def needs(result: Result) -> str | None:
 
 
 def draw(result: Result) -> Figure:
-    """Boxes: quartiles and median over replicates; whiskers: 5 and 95 %."""
+    """Boxes: quartiles and median over replicates; whiskers: 5 and 95 %. Truncated SVD is a panel of
+    its own, where ranks were chosen."""
     sweep = get_sweep(result.data)
     names = find_choosers(result.data, "regret_")
     cells = pick_cells(sweep, f"regret_{names[0]}")
     colors = style.ordered_colors(len(cells))
-    figure, (left, right) = style.new_figure(
-        r"Ways to choose $\lambda$", columns=2, height=max(2.6, 1.1 + 0.36 * len(names))
+    ranks = find_choosers(result.data, "tsvd_regret_")
+    figure, (left, right, *third) = style.new_figure(
+        r"Ways to choose $\lambda$" + (" and the rank of truncated SVD" if ranks else ""),
+        columns=3 if ranks else 2,
+        height=max(2.6, 1.1 + 0.36 * len(names)),
     )
     shown = [n for n in names if has_values(result.data, f"decades_{n}")]
     _draw_boxes(left, sweep, "decades_", names, shown, (cells, colors))
@@ -45,9 +49,16 @@ def draw(result: Result) -> Figure:
     left.set_xlabel(r"$\log_{10}(\lambda / \lambda_{\rm best})$, decades")
     right.set_xlabel("regret: risk there minus the least risk")
     right.set_yticklabels([])
-    _set_regret_scale(right, sweep, names, cells)
+    _set_regret_scale(right, sweep, "regret_", names, cells)
+    for axes in third:
+        _draw_boxes(axes, sweep, "tsvd_regret_", names, ranks, (cells, colors))
+        axes.set_xlabel("regret against the best rank")
+        axes.set_yticklabels([])
+        axes.set_title("truncated SVD")
+        _set_regret_scale(axes, sweep, "tsvd_regret_", ranks, cells)
     left.set_title(describe(result))
-    right.set_title("boxes: quartiles, whiskers: 5 and 95 %, none: no choice")
+    note = "boxes: quartiles, whiskers: 5 and 95 %"
+    right.set_title(note if ranks else f"{note}, none: no choice")
     handles = [
         Line2D([], [], color=c, linewidth=5, label=label_cell(sweep, cell))
         for cell, c in zip(cells, colors, strict=True)
@@ -86,9 +97,11 @@ def _draw_boxes(
     axes.grid(axis="y", visible=False)
 
 
-def _set_regret_scale(axes: Axes, sweep: Sweep, names: list[str], cells: list[int]) -> None:
+def _set_regret_scale(
+    axes: Axes, sweep: Sweep, prefix: str, names: list[str], cells: list[int]
+) -> None:
     """Logarithmic; what is less than the fourth decade below the largest counts as nothing."""
-    found = [get_quantiles(sweep.data, f"regret_{n}") for n in names]
+    found = [get_quantiles(sweep.data, prefix + n) for n in names]
     values = np.array([[q[s][cells] for s in ("q25", "median", "q95")] for q in found])
     positive = values[np.isfinite(values) & (values > 0)]
     if positive.size:

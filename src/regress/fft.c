@@ -65,11 +65,15 @@ static int64_t split(int64_t n, smr_fft *fft) {
 }
 
 /* One step by factor f, from x to y: s sequences of length f r become f s of length r (Stockham).
- * Sums over f terms are written out: f is at most 13. */
-static void step(const smr_fft *fft, int64_t f, int64_t s, const double complex *x,
-                 double complex *y) {
+ * Sums over f terms are written out: f is at most 13. Inlined where f is known. */
+static inline __attribute__((always_inline)) void
+step_by(const smr_fft *fft, int64_t f, int64_t s, const double complex *x, double complex *y) {
+  double complex turn[MAX_FACTOR * MAX_FACTOR];
   const int64_t m = fft->m;
   const int64_t r = m / (f * s);
+  for (int64_t k = 0; k < f * f; k++) {
+    turn[k] = fft->root[(k / f) * (k % f) % f * (m / f)];
+  }
   for (int64_t p = 0; p < r; p++) {
     for (int64_t j = 0; j < f; j++) {
       const double complex twiddle = fft->root[p * j * s];
@@ -77,11 +81,31 @@ static void step(const smr_fft *fft, int64_t f, int64_t s, const double complex 
       for (int64_t q = 0; q < s; q++) {
         double complex sum = x[q + s * p];
         for (int64_t i = 1; i < f; i++) {
-          sum += multiply(x[q + s * (p + r * i)], fft->root[i * j % f * (m / f)]);
+          sum += multiply(x[q + s * (p + r * i)], turn[j * f + i]);
         }
         to[q] = multiply(sum, twiddle);
       }
     }
+  }
+}
+
+static void step(const smr_fft *fft, int64_t f, int64_t s, const double complex *x,
+                 double complex *y) {
+  switch (f) {
+  case 2:
+    step_by(fft, 2, s, x, y);
+    break;
+  case 3:
+    step_by(fft, 3, s, x, y);
+    break;
+  case 4:
+    step_by(fft, 4, s, x, y);
+    break;
+  case 5:
+    step_by(fft, 5, s, x, y);
+    break;
+  default:
+    step_by(fft, f, s, x, y);
   }
 }
 
