@@ -41,7 +41,9 @@ static const cli_command commands[] = {
      "JOB [-n RANKS] [-o DIR] [-s key=value]... [--data DIR] [--fresh] [--site FILE] [--later] "
      "[--dry-run] [-q|-v] [-- SBATCH OPTIONS]",
      "nosDFSLYqv-", 1, 1, 0, smr_command_submit,
-     "check a job, write its batch script from plan and site profile, and submit it to Slurm"},
+     "check a job, write its batch script from plan and site profile, and submit it to Slurm; "
+     "--later: "
+     "a job before it makes what isn't there yet"},
     {"status", "DIR [--json|--brief] [--watch]", "JWB", 1, 1, 0, smr_command_status,
      "what is done, who is at work, what failed, how training goes; works while jobs run"},
     {"retry", "DIR [--failed|--quarantined] [-q|-v]", "AQqv", 1, 1, 0, smr_command_retry,
@@ -318,9 +320,10 @@ smr_status smr_cli_parse_job(const smr_cli *cli, const char *text, int is_speaki
   return SMR_OK;
 }
 
-smr_status smr_cli_check_job(smr_cli_job *job) {
+smr_status smr_cli_check_job(smr_cli_job *job, bool is_later) {
+  const smr_inputs inputs = {job->data_folder, is_later};
   smr_text report = {0};
-  smr_status status = job->experiment->check(job->job, job->data_folder, job->survey, &report);
+  smr_status status = job->experiment->check(job->job, &inputs, job->survey, &report);
   if (status != SMR_OK && report.data != NULL) {
     fputs(report.data, stderr);
     smr_error_set(status, "%s", "");

@@ -41,8 +41,9 @@ smr_status smr_cli_parse_job(const smr_cli *cli, const char *text, int is_speaki
                              smr_cli_job *out) SMR_NODISCARD;
 /* Reads JOB. Local. */
 smr_status smr_cli_read_job(const smr_cli *cli, char **text) SMR_NODISCARD;
-/* The experiment's own checks against data files; prints what is wrong. Local. */
-smr_status smr_cli_check_job(smr_cli_job *job) SMR_NODISCARD;
+/* The experiment's own checks against data files and models; prints what is wrong. is_later: see
+ * smr_inputs. Local. */
+smr_status smr_cli_check_job(smr_cli_job *job, bool is_later) SMR_NODISCARD;
 /* The job of an output folder. Local. */
 smr_status smr_cli_load_folder(const char *folder, smr_cli_job *out) SMR_NODISCARD;
 void smr_cli_clear_job(smr_cli_job *job);

@@ -69,6 +69,15 @@ typedef struct {
   const char *const *words; /* NULL-terminated, one a value */
 } smr_output_labels;
 
+/* Where a job's input files are. */
+typedef struct {
+  const char *data_folder;
+  /* What isn't there yet is left to jobs that end before this one begins: said, and no mistake. */
+  bool is_later;
+} smr_inputs;
+/* Tells the user of such an input: what is wrong with it now. Local. */
+void smr_inputs_await(const char *mistake);
+
 typedef struct {
   const char *name, *title, *summary;
   const smr_key_table *table;
@@ -86,6 +95,10 @@ typedef struct {
   bool is_rank_free;
   /* Files that a finished unit has in its folder, NULL-terminated; NULL = none. */
   const char *const *unit_files;
+  /* Sizes of the model.h5 that a unit will write; zeros where its data can't be read. NULL = units
+   * write none. Local. */
+  void (*foresee_model)(const smr_common_config *common, const void *config,
+                        const char *data_folder, int64_t *n_visible, int64_t *n_hidden);
   /* Units write checkpoints: one may be started though it can't be finished in time. */
   bool has_checkpoints;
   /* Bytes of what `check` finds out about the data: plain bytes without pointers, zeros when nobody
@@ -93,7 +106,7 @@ typedef struct {
   size_t survey_bytes;
   /* Mistakes that only this experiment can see, with the places in the job file, into report; fills
    * the survey. May look at data files (no MPI). Local; called on one rank. */
-  smr_status (*check)(const smr_job *job, const char *data_folder, void *survey,
+  smr_status (*check)(const smr_job *job, const smr_inputs *inputs, void *survey,
                       smr_text *report) SMR_NODISCARD;
   /* Cost of a unit on n_ranks. Local, fast: called for every cell. */
   void (*plan)(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost);

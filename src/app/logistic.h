@@ -53,7 +53,7 @@ smr_status smr_logistic_summarize(const void *config, const smr_schema *outputs,
 smr_status smr_logistic_run(const smr_unit *unit) SMR_NODISCARD;
 smr_status smr_logistic_open(const smr_context *world, const smr_job *job, const char *data_folder,
                              void **state) SMR_NODISCARD;
-smr_status smr_logistic_check(const smr_job *job, const char *data_folder, void *survey,
+smr_status smr_logistic_check(const smr_job *job, const smr_inputs *inputs, void *survey,
                               smr_text *report) SMR_NODISCARD;
 void smr_logistic_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost);
 

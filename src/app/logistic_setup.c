@@ -15,10 +15,10 @@ smr_status smr_logistic_open(const smr_context *world, const smr_job *job, const
   return smr_table_open(&view, world, job, data_folder, state);
 }
 
-smr_status smr_logistic_check(const smr_job *job, const char *data_folder, void *survey,
+smr_status smr_logistic_check(const smr_job *job, const smr_inputs *inputs, void *survey,
                               smr_text *report) {
   (void)survey;
-  return smr_table_check(&view, job, data_folder, report);
+  return smr_table_check(&view, job, inputs, report);
 }
 
 smr_logistic_config smr_logistic_get_fit(const smr_logistic_job *job) {

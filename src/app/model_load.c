@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "simmer/base/integer.h"
+#include "simmer/base/log.h"
 #include "simmer/base/memory.h"
 #include "simmer/energy/ising.h"
 #include "simmer/sample/annealing.h"
@@ -26,7 +27,7 @@ static smr_hash hash_name(const char *name) {
   return smr_hash_add(smr_hash_start(), name, strlen(name));
 }
 
-const smr_model_facts *smr_model_find_facts(const smr_model_survey *survey, const char *name) {
+static const smr_model_facts *find_facts(const smr_model_survey *survey, const char *name) {
   const smr_hash hash = hash_name(name);
   for (int64_t i = 0; i < survey->n; ++i) {
     if (smr_hash_compare(survey->models[i].name, hash) == 0) {
@@ -36,17 +37,42 @@ const smr_model_facts *smr_model_find_facts(const smr_model_survey *survey, cons
   return NULL;
 }
 
-static smr_status add_model(smr_model_survey *survey, const char *name) {
+const smr_model_facts *smr_model_find_facts(const smr_model_survey *survey, const char *name) {
+  const smr_model_facts *facts = find_facts(survey, name);
+  return facts != NULL && facts->n_visible > 0 ? facts : NULL;
+}
+
+void smr_model_await(const char *name, int64_t *n_visible, int64_t *n_hidden) {
+  char message[SMR_PATH_BYTES];
+  snprintf(message, sizeof message, "%s", smr_error_message());
+  if (smr_model_foresee(name, n_visible, n_hidden) == SMR_OK) {
+    smr_log_info("the model %s isn't there yet; by the job of its folder it will have %" PRId64
+                 " x %" PRId64 " units",
+                 name, *n_visible, *n_hidden);
+    return;
+  }
+  *n_visible = 0;
+  *n_hidden = 0;
+  smr_inputs_await(message);
+}
+
+static smr_status add_model(smr_model_survey *survey, const char *name, bool is_later) {
   smr_model model = {0};
+  smr_model_facts facts = {.name = hash_name(name)};
   if (survey->n == SMR_MODEL_SURVEY) {
     SMR_FAIL(SMR_ERR_LIMIT, "a job may read %d different models at most", (int)SMR_MODEL_SURVEY);
   }
-  SMR_TRY(smr_model_read_named(name, &model));
-  survey->models[survey->n++] = (smr_model_facts){.name = hash_name(name),
-                                                  .n_visible = model.n_visible,
-                                                  .n_hidden = model.n_hidden,
-                                                  .crc = smr_model_find_crc(&model)};
-  smr_model_clear(&model);
+  const smr_status status = smr_model_read_named(name, &model);
+  if (status == SMR_ERR_MISSING && is_later) {
+    smr_model_await(name, &facts.n_visible, &facts.n_hidden);
+  } else {
+    SMR_TRY(status);
+    facts.n_visible = model.n_visible;
+    facts.n_hidden = model.n_hidden;
+    facts.crc = smr_model_find_crc(&model);
+    smr_model_clear(&model);
+  }
+  survey->models[survey->n++] = facts;
   return SMR_OK;
 }
 
@@ -86,23 +112,24 @@ typedef struct {
   const smr_job *job; /* with report: where mistakes go */
   const smr_model_key *key;
   smr_text *report;
+  bool is_later;
 } surveyor;
 
 static smr_status visit_model(void *self, const char *name) {
   const surveyor *s = self;
-  if (smr_model_find_facts(s->survey, name) != NULL) {
+  if (find_facts(s->survey, name) != NULL) {
     return SMR_OK;
   }
-  const smr_status status = add_model(s->survey, name);
+  const smr_status status = add_model(s->survey, name, s->is_later);
   if (status == SMR_OK || s->report == NULL) {
     return status;
   }
   return smr_job_complain(s->job, s->key->key, s->report, "%s", smr_error_message());
 }
 
-smr_status smr_model_check(const smr_job *job, const smr_model_key *key, smr_model_survey *survey,
-                           smr_text *report) {
-  surveyor s = {survey, job, key, report};
+smr_status smr_model_check(const smr_job *job, const smr_model_key *key, const smr_inputs *inputs,
+                           smr_model_survey *survey, smr_text *report) {
+  surveyor s = {survey, job, key, report, inputs->is_later};
   survey->n = 0;
   return walk_names(&(name_walk){job, key, &s, visit_model});
 }
@@ -112,8 +139,9 @@ smr_status smr_model_open(const smr_context *world, const smr_job *job, const sm
   smr_model_survey *survey = NULL;
   *out = NULL;
   SMR_TRY(smr_agree(world, smr_memory_alloc(1, sizeof *survey, "survey of models", &survey)));
-  const smr_status status =
-      smr_agree_root(world, 0, world->rank == 0 ? smr_model_check(job, key, survey, NULL) : SMR_OK);
+  const smr_inputs inputs = {.is_later = false};
+  const smr_status status = smr_agree_root(
+      world, 0, world->rank == 0 ? smr_model_check(job, key, &inputs, survey, NULL) : SMR_OK);
   if (status != SMR_OK) {
     smr_memory_free(survey);
     return status;

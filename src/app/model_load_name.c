@@ -211,25 +211,30 @@ static bool writes_models(const smr_experiment *experiment) {
   while (name != NULL && *name != NULL && strcmp(*name, model_name) != 0) {
     ++name;
   }
-  return name != NULL && *name != NULL && experiment->is_rank_free;
+  return name != NULL && *name != NULL && experiment->is_rank_free &&
+         experiment->foresee_model != NULL;
 }
 
-static smr_status find_unit_file(search *s, char path[SMR_PATH_BYTES]) {
-  char hash[SMR_HASH_TEXT_BYTES], text[256];
-  int64_t cell = 0;
+static smr_status find_unit(search *s, int64_t *cell) {
   if (!writes_models(s->job.experiment)) {
     SMR_FAIL(SMR_ERR_INPUT, "'%s': units of the experiment %s have no models", s->name,
              s->job.experiment->name);
   }
   SMR_TRY(resolve_axes(s));
-  SMR_TRY(find_cell(s, &cell));
+  return find_cell(s, cell);
+}
+
+static smr_status find_unit_file(search *s, char path[SMR_PATH_BYTES]) {
+  char hash[SMR_HASH_TEXT_BYTES], text[256];
+  int64_t cell = 0;
+  SMR_TRY(find_unit(s, &cell));
   smr_hash_format(smr_job_identify(s->job.job, cell, ""), hash);
   const int length = snprintf(path, SMR_PATH_BYTES, "%s/units/%s/%s", s->folder, hash, model_name);
   if (length < 0 || length >= SMR_PATH_BYTES) {
     SMR_FAIL(SMR_ERR_LIMIT, "the path of the folder %s is too long", s->folder);
   }
   if (!smr_file_exists(path)) {
-    SMR_FAIL(SMR_ERR_INPUT,
+    SMR_FAIL(SMR_ERR_MISSING,
              "'%s': the unit %s isn't finished: it has no %s yet. 'simmer run %s/job.yaml -o %s' "
              "goes on with it",
              s->name, smr_job_describe(s->job.job, cell, text, sizeof text), path, s->folder,
@@ -249,7 +254,7 @@ static smr_status parse(search *s) {
   memcpy(s->folder, s->name, n);
   s->folder[n] = '\0';
   if (!smr_file_is_folder(s->folder)) {
-    SMR_FAIL(SMR_ERR_INPUT, "there is no model %s: no such file%s%s", s->name,
+    SMR_FAIL(SMR_ERR_MISSING, "there is no model %s: no such file%s%s", s->name,
              open == NULL ? " or folder" : "; no such folder ", open == NULL ? "" : s->folder);
   }
   return open == NULL ? SMR_OK : split(s, open + 1, s->name + length - 1);
@@ -263,17 +268,63 @@ static bool is_plain_folder(const search *s, char path[SMR_PATH_BYTES]) {
          smr_file_exists(path);
 }
 
+static smr_status load_job(search *s) {
+  const smr_status status = smr_cli_load_folder(s->folder, &s->job);
+  if (status != SMR_OK && smr_error_message()[0] == '\0') {
+    SMR_FAIL(status, "'%s': this version of simmer can't read the job of %s", s->name, s->folder);
+  }
+  return status;
+}
+
 static smr_status find_in_folder(search *s, char path[SMR_PATH_BYTES]) {
   SMR_TRY(parse(s));
   if (is_plain_folder(s, path)) {
     return SMR_OK;
   }
-  const smr_status status = smr_cli_load_folder(s->folder, &s->job);
-  if (status != SMR_OK && smr_error_message()[0] == '\0') {
-    SMR_FAIL(status, "'%s': this version of simmer can't read the job of %s", s->name, s->folder);
-  }
-  SMR_TRY(status);
+  SMR_TRY(load_job(s));
   return find_unit_file(s, path);
+}
+
+static smr_status foresee_in_folder(search *s, int64_t *n_visible, int64_t *n_hidden) {
+  smr_common_config common;
+  int64_t cell = 0;
+  void *config = NULL;
+  SMR_TRY(parse(s));
+  SMR_TRY(load_job(s));
+  SMR_TRY(find_unit(s, &cell));
+  const smr_experiment *experiment = s->job.experiment;
+  SMR_TRY(smr_memory_alloc(1, experiment->table->config_bytes, "configuration", &config));
+  smr_job_configure(s->job.job, cell, &common, config);
+  experiment->foresee_model(&common, config, s->job.data_folder, n_visible, n_hidden);
+  smr_memory_free(config);
+  if (*n_visible == 0) {
+    SMR_FAIL(SMR_ERR_MISSING, "the sizes of the model %s aren't known", s->name);
+  }
+  return SMR_OK;
+}
+
+/* "DIR" of "DIR/model.h5". */
+static void cut_file_name(char *name) {
+  const size_t length = strlen(name), tail = sizeof model_name; /* with the slash */
+  if (length > tail && name[length - tail] == '/' &&
+      strcmp(name + length - tail + 1, model_name) == 0) {
+    name[length - tail] = '\0';
+  }
+}
+
+smr_status smr_model_foresee(const char *name, int64_t *n_visible, int64_t *n_hidden) {
+  char folder[SMR_PATH_BYTES];
+  search *s = NULL;
+  *n_visible = 0;
+  *n_hidden = 0;
+  snprintf(folder, sizeof folder, "%s", name);
+  cut_file_name(folder);
+  SMR_TRY(smr_memory_alloc(1, sizeof *s, "search for a model", &s));
+  s->name = folder;
+  const smr_status status = foresee_in_folder(s, n_visible, n_hidden);
+  smr_cli_clear_job(&s->job);
+  smr_memory_free(s);
+  return status;
 }
 
 smr_status smr_model_find_file(const char *name, char path[SMR_PATH_BYTES]) {

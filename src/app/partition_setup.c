@@ -116,15 +116,15 @@ static smr_status check_cell(const checker *check, const smr_common_config *comm
   return SMR_OK;
 }
 
-static smr_status check(const smr_job *job, const char *data_folder, void *survey,
+static smr_status check(const smr_job *job, const smr_inputs *inputs, void *survey,
                         smr_text *report) {
   partition_survey *found = survey;
   const checker cells = {job, report, found};
-  smr_status verdict = smr_model_check(job, &model_key, &found->models, report);
+  smr_status verdict = smr_model_check(job, &model_key, inputs, &found->models, report);
   if (verdict != SMR_OK && verdict != SMR_ERR_JOB) {
     return verdict;
   }
-  smr_status status = smr_sources_check(&source_kind, job, data_folder, &found->sources, report);
+  smr_status status = smr_sources_check(&source_kind, job, inputs, &found->sources, report);
   if (status != SMR_OK && status != SMR_ERR_JOB) {
     return status;
   }

@@ -161,7 +161,12 @@ static void print_batch(const smr_plan *plan) {
          batch.n_ranks, batch.memory_mebibytes, minutes / 60, minutes % 60);
 }
 
-smr_status smr_plan_create(const smr_cli *cli, bool has_data, smr_plan *plan) {
+void smr_inputs_await(const char *mistake) {
+  smr_log_warning("%s; a job before this one has to make it, and usual sizes are planned with",
+                  mistake);
+}
+
+smr_status smr_plan_create(const smr_cli *cli, bool is_later, smr_plan *plan) {
   char *text = NULL;
   *plan = (smr_plan){.n_ranks = cli->n_ranks};
   smr_status status = smr_cli_read_job(cli, &text);
@@ -170,9 +175,7 @@ smr_status smr_plan_create(const smr_cli *cli, bool has_data, smr_plan *plan) {
   }
   SMR_TRY(status);
   SMR_TRY_DONE(smr_cli_parse_job(cli, text, 1, &plan->job));
-  if (has_data) {
-    SMR_TRY_DONE(smr_cli_check_job(&plan->job));
-  }
+  SMR_TRY_DONE(smr_cli_check_job(&plan->job, is_later));
   if (cli->is_calibrating) {
     smr_log_info("measuring for a few seconds");
     SMR_TRY_DONE(smr_rates_calibrate(&plan->rates));
@@ -200,7 +203,7 @@ void smr_plan_clear(smr_plan *plan) {
 smr_status smr_command_plan(const smr_cli *cli, const smr_context *world) {
   (void)world;
   smr_plan plan;
-  SMR_TRY(smr_plan_create(cli, true, &plan));
+  SMR_TRY(smr_plan_create(cli, false, &plan));
   print_units(&plan);
   print_time(&plan);
   print_files(&plan);

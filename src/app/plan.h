@@ -22,9 +22,9 @@ typedef struct {
   bool takes_any_ranks; /* units share whatever ranks there are */
 } smr_plan;
 
-/* Plans the job that the command line names; its mistakes are printed. Without data the
- * experiment's own checks of files are left out. */
-smr_status smr_plan_create(const smr_cli *cli, bool has_data, smr_plan *plan) SMR_NODISCARD;
+/* Plans the job that the command line names; its mistakes are printed. is_later: see smr_inputs;
+ * usual sizes stand for those of files that aren't there. */
+smr_status smr_plan_create(const smr_cli *cli, bool is_later, smr_plan *plan) SMR_NODISCARD;
 void smr_plan_clear(smr_plan *plan);
 
 /* What to ask a batch system for. */

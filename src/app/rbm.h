@@ -110,8 +110,11 @@ void smr_rbm_close(void **state);
 smr_status smr_rbm_list_inputs(void *state, const smr_job *job, smr_text *lines) SMR_NODISCARD;
 /* The opened images of this configuration. */
 const smr_images *smr_rbm_find_images(void *state, const smr_image_config *config);
-smr_status smr_rbm_check(const smr_job *job, const char *data_folder, void *survey,
+smr_status smr_rbm_check(const smr_job *job, const smr_inputs *inputs, void *survey,
                          smr_text *report) SMR_NODISCARD;
+/* As smr_experiment.foresee_model. */
+void smr_rbm_foresee_model(const smr_common_config *common, const void *config,
+                           const char *data_folder, int64_t *n_visible, int64_t *n_hidden);
 void smr_rbm_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost);
 /* Shape of a unit's images by the survey; a source that nobody has looked at counts as MNIST.
  */

@@ -187,6 +187,7 @@ const smr_experiment smr_experiment_rbm = {
     .survey_bytes = sizeof(smr_rbm_survey),
     .describe = smr_rbm_describe,
     .check = smr_rbm_check,
+    .foresee_model = smr_rbm_foresee_model,
     .plan = smr_rbm_plan,
     .open = smr_rbm_open,
     .close = smr_rbm_close,

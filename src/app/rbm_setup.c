@@ -90,6 +90,7 @@ const smr_images *smr_rbm_find_images(void *state, const smr_image_config *confi
 
 typedef struct {
   const smr_job *job;
+  const smr_inputs *inputs;
   smr_text *report;
   smr_status verdict;
   bool has_batch, has_start, has_temperatures; /* mistakes that were named already */
@@ -103,7 +104,12 @@ static smr_status read_start_sizes(checker *check, const char *start) {
   if (check->start != NULL && strcmp(check->start, start) == 0) {
     return SMR_OK;
   }
-  SMR_TRY(smr_model_read_named(start, &model));
+  const smr_status status = smr_model_read_named(start, &model);
+  if (status == SMR_ERR_MISSING && check->inputs->is_later) {
+    smr_model_await(start, &model.n_visible, &model.n_hidden);
+  } else {
+    SMR_TRY(status);
+  }
   check->start = start;
   check->n_visible = model.n_visible;
   check->n_hidden = model.n_hidden;
@@ -117,7 +123,8 @@ static void check_start(checker *check, const smr_rbm_job *config, const smr_ima
     check->has_start = true;
     check->verdict =
         smr_job_complain(check->job, "rbm.start", check->report, "%s", smr_error_message());
-  } else if (check->n_visible != shape->n_pixels || check->n_hidden != config->rbm.n_hidden) {
+  } else if (check->n_visible > 0 &&
+             (check->n_visible != shape->n_pixels || check->n_hidden != config->rbm.n_hidden)) {
     check->has_start = true;
     check->verdict = smr_job_complain(check->job, "rbm.start", check->report,
                                       "'%s' is a model of %" PRId64 " visible x %" PRId64
@@ -176,10 +183,10 @@ static void check_tempering(checker *check, const smr_rbm_job *config) {
   }
 }
 
-smr_status smr_rbm_check(const smr_job *job, const char *data_folder, void *survey,
+smr_status smr_rbm_check(const smr_job *job, const smr_inputs *inputs, void *survey,
                          smr_text *report) {
-  checker check = {.job = job, .report = report};
-  check.verdict = smr_sources_check(&source_kind, job, data_folder, survey, report);
+  checker check = {.job = job, .inputs = inputs, .report = report};
+  check.verdict = smr_sources_check(&source_kind, job, inputs, survey, report);
   if (check.verdict != SMR_OK && check.verdict != SMR_ERR_JOB) {
     return check.verdict;
   }
@@ -203,6 +210,15 @@ smr_status smr_rbm_check(const smr_job *job, const char *data_folder, void *surv
 }
 
 /* --- cost --- */
+
+void smr_rbm_foresee_model(const smr_common_config *common, const void *config,
+                           const char *data_folder, int64_t *n_visible, int64_t *n_hidden) {
+  const smr_rbm_job job = smr_rbm_configure(common, config);
+  smr_image_shape shape = {0};
+  const bool is_known = smr_images_inspect(&job.data, data_folder, &shape) == SMR_OK;
+  *n_visible = is_known ? shape.n_pixels : 0;
+  *n_hidden = is_known ? job.rbm.n_hidden : 0;
+}
 
 smr_image_shape smr_rbm_find_shape(const smr_rbm_survey *survey, const smr_rbm_job *job) {
   smr_image_shape usual = {.n_train = 54000,

@@ -29,9 +29,9 @@ static smr_status check_cell(const smr_job *job, const smr_rbm_job *config,
   return SMR_OK;
 }
 
-static smr_status check(const smr_job *job, const char *data_folder, void *survey,
+static smr_status check(const smr_job *job, const smr_inputs *inputs, void *survey,
                         smr_text *report) {
-  smr_status verdict = smr_rbm_check(job, data_folder, survey, report);
+  smr_status verdict = smr_rbm_check(job, inputs, survey, report);
   for (int64_t cell = 0; verdict == SMR_OK && cell < smr_job_count_cells(job); ++cell) {
     smr_common_config common;
     smr_rbm_job config;

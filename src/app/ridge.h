@@ -154,7 +154,7 @@ smr_status smr_ridge_summarize(const void *config, const smr_schema *outputs,
 smr_status smr_ridge_run(const smr_unit *unit) SMR_NODISCARD;
 smr_status smr_ridge_open(const smr_context *world, const smr_job *job, const char *data_folder,
                           void **state) SMR_NODISCARD;
-smr_status smr_ridge_check(const smr_job *job, const char *data_folder, void *survey,
+smr_status smr_ridge_check(const smr_job *job, const smr_inputs *inputs, void *survey,
                            smr_text *report) SMR_NODISCARD;
 void smr_ridge_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost);
 

@@ -44,10 +44,10 @@ static void check_choosers(const smr_job *job, const smr_ridge_config *config,
   }
 }
 
-smr_status smr_ridge_check(const smr_job *job, const char *data_folder, void *survey,
+smr_status smr_ridge_check(const smr_job *job, const smr_inputs *inputs, void *survey,
                            smr_text *report) {
   (void)survey;
-  SMR_TRY(smr_table_check(&view, job, data_folder, report));
+  SMR_TRY(smr_table_check(&view, job, inputs, report));
   smr_status verdict = SMR_OK;
   found_mistakes found = {false, false};
   for (int64_t cell = 0; cell < smr_job_count_cells(job); ++cell) {

@@ -68,7 +68,7 @@ static smr_status read_job(run_work *run) {
   SMR_TRY(smr_agree_root(world, 0, status));
   SMR_TRY(smr_broadcast_text(world, 0, &run->text));
   SMR_TRY(smr_agree(world, smr_cli_parse_job(run->cli, run->text, world->rank == 0, &run->job)));
-  status = world->rank == 0 ? smr_cli_check_job(&run->job) : SMR_OK;
+  status = world->rank == 0 ? smr_cli_check_job(&run->job, false) : SMR_OK;
   SMR_TRY(smr_agree_root(world, 0, status));
   smr_broadcast(world, 0, run->job.survey, run->job.experiment->survey_bytes);
   return SMR_OK;

@@ -66,10 +66,9 @@ static smr_status check_cell(const smr_job *job, const smr_sample_job *config, s
   return smr_ladder_check(job, "sample", &config->ladder, false, report);
 }
 
-static smr_status check(const smr_job *job, const char *data_folder, void *survey,
+static smr_status check(const smr_job *job, const smr_inputs *inputs, void *survey,
                         smr_text *report) {
   smr_status verdict = SMR_OK;
-  (void)data_folder;
   for (int64_t cell = 0; cell < smr_job_count_cells(job) && verdict == SMR_OK; ++cell) {
     smr_common_config common;
     smr_sample_job config;
@@ -79,7 +78,7 @@ static smr_status check(const smr_job *job, const char *data_folder, void *surve
     }
   }
   SMR_TRY(verdict);
-  return smr_model_check(job, &smr_sample_model_key, survey, report);
+  return smr_model_check(job, &smr_sample_model_key, inputs, survey, report);
 }
 
 /* A model that nobody has looked at counts as one of MNIST with 500 hidden units. */

@@ -90,29 +90,34 @@ static const char *file_key(const smr_image_config *config) {
 }
 
 static smr_status check_source(const smr_job *job, const smr_image_config *config,
-                               const char *data_folder, smr_image_shape *shape, smr_text *report) {
+                               const smr_inputs *inputs, smr_image_shape *shape, smr_text *report) {
   const bool needs_file = config->source == SMR_IMAGES_IDX || config->source == SMR_IMAGES_HDF5;
   *shape = (smr_image_shape){0};
   if (needs_file && config->file[0] == '\0') {
     return smr_job_complain(job, "data.file", report, "data.source %s needs a data.file",
                             config->source == SMR_IMAGES_IDX ? "idx" : "hdf5");
   }
-  if (smr_images_inspect(config, data_folder, shape) != SMR_OK) {
+  const smr_status status = smr_images_inspect(config, inputs->data_folder, shape);
+  if (status != SMR_OK) {
     *shape = (smr_image_shape){0};
+  }
+  if (status == SMR_ERR_MISSING && inputs->is_later) {
+    smr_inputs_await(smr_error_message());
+  } else if (status != SMR_OK) {
     return smr_job_complain(job, file_key(config), report, "%s", smr_error_message());
   }
   return SMR_OK;
 }
 
 smr_status smr_sources_check(const smr_source_kind *kind, const smr_job *job,
-                             const char *data_folder, smr_source_survey *survey, smr_text *report) {
+                             const smr_inputs *inputs, smr_source_survey *survey,
+                             smr_text *report) {
   source_list *list = NULL;
   smr_status verdict = SMR_OK;
   SMR_TRY(smr_memory_alloc(1, sizeof *list, "image sources", &list));
   smr_status status = list_sources(kind, job, list);
   for (int64_t i = 0; status == SMR_OK && i < list->n; ++i) {
-    smr_status found =
-        check_source(job, &list->configs[i], data_folder, &survey->shapes[i], report);
+    smr_status found = check_source(job, &list->configs[i], inputs, &survey->shapes[i], report);
     verdict = found != SMR_OK ? found : verdict;
     survey->keys[i] = list->keys[i];
     survey->n = i + 1;

@@ -25,7 +25,7 @@ typedef struct {
 /* Looks at every source: mistakes go to report, with their places. SMR_ERR_LIMIT for too many
  * sources. Local. */
 smr_status smr_sources_check(const smr_source_kind *kind, const smr_job *job,
-                             const char *data_folder, smr_source_survey *survey,
+                             const smr_inputs *inputs, smr_source_survey *survey,
                              smr_text *report) SMR_NODISCARD;
 /* Shape of a source; NULL when nobody has looked at it, or it can't be read. */
 const smr_image_shape *smr_sources_find_shape(const smr_source_survey *survey,

@@ -110,15 +110,42 @@ static smr_status submit(const smr_cli *cli, const smr_plan *plan, const smr_sit
   SMR_TRY_DONE(smr_file_join(path, folder, "submit.sbatch"));
   SMR_TRY_DONE(smr_file_write(path, script.data, script.length));
   SMR_TRY_DONE(call_sbatch(path, id));
-  SMR_TRY_DONE(note_submission(folder, id));
   printf("%s\n", id);
   fflush(stdout);
+  if (note_submission(folder, id) != SMR_OK) { /* It is in the queue all the same. */
+    smr_log_warning("'simmer status' won't ask Slurm about this job: %s", smr_error_message());
+  }
   smr_log_info(
       "job %s; watch it by 'simmer status %s --watch', read %s/log/slurm-%s.out, end it by "
       "'scancel %s'",
       id, plan->job.folder, plan->job.folder, id, id);
 done:
   smr_text_clear(&script);
+  return status;
+}
+
+/* Options of sbatch that let a job wait. */
+static bool is_waiting(const smr_cli *cli) {
+  static const char *const starts[] = {"--dep", "--begin", "--hold", "-d", "-b", "-H"};
+  for (int i = 0; i < cli->n_extra; ++i) {
+    for (size_t k = 0; k < sizeof starts / sizeof starts[0]; ++k) {
+      if (strncmp(cli->extra[i], starts[k], strlen(starts[k])) == 0) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+static smr_status make_plan(const smr_cli *cli, smr_plan *plan) {
+  if (cli->is_later && !cli->is_dry && !is_waiting(cli)) {
+    SMR_FAIL(SMR_ERR_USAGE, "submit: --later is for a job that waits for others: add "
+                            "'-- --dependency=afterok:JOB'");
+  }
+  const smr_status status = smr_plan_create(cli, cli->is_later, plan);
+  if (status == SMR_ERR_JOB && !cli->is_later && is_waiting(cli)) {
+    smr_log_info("if a job before this one makes what isn't there, add --later");
+  }
   return status;
 }
 
@@ -131,7 +158,7 @@ smr_status smr_command_submit(const smr_cli *cli, const smr_context *world) {
   smr_status status = SMR_OK;
   SMR_TRY_DONE(find_program(program));
   SMR_TRY_DONE(smr_site_read(cli, &site, &profile));
-  SMR_TRY_DONE(smr_plan_create(cli, !cli->is_later, &plan));
+  SMR_TRY_DONE(make_plan(cli, &plan));
   SMR_TRY_DONE(submit(cli, &plan, &site, program));
 done:
   smr_plan_clear(&plan);

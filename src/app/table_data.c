@@ -190,16 +190,20 @@ const smr_dataset *smr_table_find(void *state, const smr_data_config *config) {
 
 /* --- checks --- */
 
-static void check_source(const smr_job *job, const char *data_folder, const smr_data_config *config,
-                         smr_data_shape *shape, smr_text *report, smr_status *verdict) {
+static void check_source(const smr_job *job, const smr_inputs *inputs,
+                         const smr_data_config *config, smr_data_shape *shape, smr_text *report,
+                         smr_status *verdict) {
   *shape = (smr_data_shape){.n_rows = INT64_MAX, .n_features = INT64_MAX};
   if (smr_table_is_file(config) && config->file[0] == '\0') {
     *verdict = smr_job_complain(job, "data.file", report, "data.source %s needs a data.file",
                                 config->source == SMR_SOURCE_CSV ? "csv" : "hdf5");
     return;
   }
-  smr_status status = smr_dataset_inspect(config, data_folder, shape);
-  if (status != SMR_OK) {
+  smr_status status = smr_dataset_inspect(config, inputs->data_folder, shape);
+  if (status == SMR_ERR_MISSING && inputs->is_later) {
+    *shape = (smr_data_shape){0};
+    smr_inputs_await(smr_error_message());
+  } else if (status != SMR_OK) {
     *verdict = smr_job_complain(job, "data.file", report, "%s", smr_error_message());
   } else if (shape->is_constant && shape->n_rows > 1) {
     *verdict = smr_job_complain(job, "data.file", report,
@@ -301,7 +305,7 @@ static void check_cell(const smr_job *job, const smr_table_part *config,
   }
 }
 
-smr_status smr_table_check(const smr_table_view *view, const smr_job *job, const char *data_folder,
+smr_status smr_table_check(const smr_table_view *view, const smr_job *job, const smr_inputs *inputs,
                            smr_text *report) {
   smr_data_config known[MOST_SOURCES];
   smr_data_shape shapes[MOST_SOURCES] = {{0}};
@@ -311,7 +315,7 @@ smr_status smr_table_check(const smr_table_view *view, const smr_job *job, const
   SMR_TRY(allocate_config(view, &config));
   smr_status verdict = SMR_OK;
   for (int64_t i = 0; i < n; ++i) {
-    check_source(job, data_folder, &known[i], &shapes[i], report, &verdict);
+    check_source(job, inputs, &known[i], &shapes[i], report, &verdict);
     if (view->needs_classes) {
       check_classes(job, &known[i], &shapes[i], report, &verdict);
     }

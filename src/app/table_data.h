@@ -40,7 +40,7 @@ int64_t smr_table_count_bytes(const smr_data_config *data, int64_t columns);
 int64_t smr_table_max_features(const smr_ints *features);
 
 /* A job's files against what it asks for, into report. As smr_experiment.check. */
-smr_status smr_table_check(const smr_table_view *view, const smr_job *job, const char *data_folder,
+smr_status smr_table_check(const smr_table_view *view, const smr_job *job, const smr_inputs *inputs,
                            smr_text *report) SMR_NODISCARD;
 /* Opens one dataset for every data file of the job. As smr_experiment.open, close and list_inputs.
  */

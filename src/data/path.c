@@ -18,9 +18,9 @@ smr_status smr_data_find_file(const char *file, const char *data_folder,
     return SMR_OK;
   }
   if (file[0] == '/') {
-    SMR_FAIL(SMR_ERR_INPUT, "there is no data file %s", path);
+    SMR_FAIL(SMR_ERR_MISSING, "there is no data file %s", path);
   }
-  SMR_FAIL(SMR_ERR_INPUT,
+  SMR_FAIL(SMR_ERR_MISSING,
            "there is no data file %s (looked for %s%s). The data folder is given by run.data in "
            "the job file, --data on the command line, or SIMMER_DATA in the environment",
            file, path, in_folder ? "" : " in the current folder");

@@ -98,7 +98,7 @@ struct smr_sample {
   double *rotation;        /* reflections, packed (design.c); NULL without */
 };
 
-/* The file's path: absolute as it is, else in data_folder when that is given. SMR_ERR_INPUT says
+/* The file's path: absolute as it is, else in data_folder when that is given. SMR_ERR_MISSING says
  * what was tried when there is no such file. Local. */
 smr_status smr_data_find_file(const char *file, const char *data_folder,
                               char path[SMR_PATH_BYTES]) SMR_NODISCARD;

@@ -287,7 +287,7 @@ static void test_errors(void **state) {
   (void)state;
   const smr_image_config config = {
       .source = SMR_IMAGES_IDX, .file = "no-such-images", .count = -1, .test_count = -1};
-  check_fails(&config, "/tmp", SMR_ERR_INPUT, "no-such-images");
+  check_fails(&config, "/tmp", SMR_ERR_MISSING, "no-such-images");
 #if SIMMER_FAULTS
   set_fault("images.open", 0);
   check_fails(&sources[0], NULL, SMR_ERR_IO, "fault images.open");

@@ -67,7 +67,7 @@ static void test_mistakes(void **state) {
       {"1,2\n3,\n", "the field is empty"},
   };
   const fixture f = make_fixture("t.csv");
-  check_fails(&f, &csv_config, SMR_ERR_INPUT, "there is no data file");
+  check_fails(&f, &csv_config, SMR_ERR_MISSING, "there is no data file");
   for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
     write_text(&f, mistakes[i][0]);
     check_fails(&f, &csv_config, SMR_ERR_INPUT, mistakes[i][1]);

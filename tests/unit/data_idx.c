@@ -334,7 +334,7 @@ static void test_wrong_files(void **state) {
   assert_fails(inspect(&config, &shape), SMR_ERR_INPUT, "no images");
   config.count = -1;
   config.file = "nothing";
-  assert_fails(inspect(&config, &shape), SMR_ERR_INPUT, "nothing");
+  assert_fails(inspect(&config, &shape), SMR_ERR_MISSING, "nothing");
   config.file = "";
   assert_fails(inspect(&config, &shape), SMR_ERR_INPUT, "no data file is named");
   config.source = 99;

@@ -131,7 +131,7 @@ static void test_mistakes(void **state) {
   config.x_name = "pictures";
   check_open(&config, SMR_ERR_INPUT, "pictures");
   config.file = "nothing.h5";
-  check_open(&config, SMR_ERR_INPUT, "nothing.h5");
+  check_open(&config, SMR_ERR_MISSING, "nothing.h5");
 }
 
 IMAGE_TEST_MAIN(cmocka_unit_test(test_types), cmocka_unit_test(test_test_rows),

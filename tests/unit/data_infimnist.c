@@ -312,13 +312,13 @@ static void test_mistakes(void **state) {
   config.fields = "tangents";
   assert_fails(smr_images_inspect(&config, scratch, &shape), SMR_ERR_INPUT, "4772992 bytes");
   config.fields = "nothing";
-  assert_fails(smr_images_inspect(&config, scratch, &shape), SMR_ERR_INPUT, "nothing");
+  assert_fails(smr_images_inspect(&config, scratch, &shape), SMR_ERR_MISSING, "nothing");
   config.fields = "";
   config.tangents = "fields";
   assert_fails(smr_images_inspect(&config, scratch, &shape), SMR_ERR_INPUT, "376320000 bytes");
   config.tangents = "";
   config.mnist_folder = "elsewhere";
-  assert_fails(smr_images_inspect(&config, scratch, &shape), SMR_ERR_INPUT, "elsewhere/t10k");
+  assert_fails(smr_images_inspect(&config, scratch, &shape), SMR_ERR_MISSING, "elsewhere/t10k");
   /* The wrong number of digits, and of labels. */
   config.mnist_folder = "";
   write_idx("t10k-images-idx3-ubyte", 0, TESTS - 1, true);

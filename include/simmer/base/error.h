@@ -15,6 +15,7 @@
   X(SMR_ERR_USAGE, 2, "bad usage of the command line")                      \
   X(SMR_ERR_JOB, 2, "a mistake in the job file")                            \
   X(SMR_ERR_INPUT, 1, "bad input data")                                     \
+  X(SMR_ERR_MISSING, 1, "an input file that is not there")                  \
   X(SMR_ERR_IO, 1, "reading or writing failed")                             \
   X(SMR_ERR_FULL, 1, "no space left")                                       \
   X(SMR_ERR_MEMORY, 1, "not enough memory")                                 \
