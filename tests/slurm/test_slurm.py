@@ -1,7 +1,10 @@
 """simmer on a real Slurm: submit, stop in time, requeue, share a sweep, go on after scancel and after deaths; always the same bits."""
+import csv
+import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "run"))
 from cluster import Cluster, why_not  # noqa: E402
-from support import SIMMER, check, finish, folder, run, same, skip  # noqa: E402
+from support import SIMMER, SOURCE, check, finish, folder, run, same, skip  # noqa: E402
 
 SWEEP = """
 name: sweep
@@ -33,6 +36,31 @@ run: {lease: 10}
 """
 
 
+# Trained in seconds; its smaller side can be enumerated, so that ln Z is known exactly.
+CHAIN_TRAINING = """
+name: chain training
+experiment: rbm
+seed: 5
+data: {source: ising, side: 4, count: 2000, holdout: 0}
+rbm: {hidden: 10}
+train: {batch: 100, epochs: 400}
+sweep: {replicate: {count: 2}}
+"""
+CHAIN_PARTITION = """
+name: partition
+experiment: partition
+seed: 5
+partition: {model: "out/chain training[replicate=1]", annealing_steps: 1000, chains: 8, scans: 400, rounds: 5, most_temperatures: 16}
+"""
+FAILING = """
+name: failing
+experiment: ridge
+data: {source: teacher, features: 20, instances: 30}
+ridge: {lambda: [0], method: gram}
+"""
+CHAIN = SOURCE.resolve() / "slurm" / "chain.sh"
+
+
 class Place:
     """A folder of jobs and outputs on a cluster."""
 
@@ -48,6 +76,17 @@ class Place:
     def call(self, *words) -> subprocess.CompletedProcess:
         return subprocess.run([str(SIMMER.resolve()), *map(str, words)], env=self.environment, cwd=self.where, capture_output=True,
                               text=True, timeout=60)
+
+    def below(self, name: str) -> "Place":
+        (self.where / name).mkdir()
+        return Place(self.cluster, self.where / name)
+
+    def takes(self, text: str) -> bool:
+        """Whether Slurm would take a script."""
+        script = self.where / "dry.sbatch"
+        script.write_text(text)
+        done = subprocess.run(["sbatch", "--test-only", str(script)], env=self.environment, capture_output=True, text=True)
+        return check(done.returncode == 0, f"sbatch --test-only: {done.stderr}")
 
     def submit(self, job: Path, name: str, *options: str, ranks: int = 4) -> str:
         done = self.call("submit", job, "-o", self.where / name, "-n", ranks, "--", *options)
@@ -69,7 +108,7 @@ class Place:
         check(set(self.cluster.states(id)) <= set(end), f"job {id} ended as {self.cluster.states(id)}:\n{self.log(id)}")
 
     def log(self, id: str) -> str:
-        return "".join(p.read_text() for p in sorted(self.where.glob(f"*/log/slurm-{id}*.out")))
+        return "".join(p.read_text() for p in sorted(self.where.glob(f"**/log/slurm-{id}*.out")))
 
 
 def reference(where: Path, job: Path, name: str) -> Path:
@@ -87,10 +126,7 @@ def test_scripts(place: Place) -> None:
     for options in ([], ["--site", profile], ["-s", "name='it''s 5%'", "-n", "3"], ["--", "--array=1-4", "--time=5"]):
         done = place.call("submit", job, "--dry-run", *options)
         check(done.returncode == 0 and not (place.where / "out").exists(), f"dry run: {done.returncode} {done.stderr}")
-        script = place.where / "dry.sbatch"
-        script.write_text(done.stdout)
-        tested = subprocess.run(["sbatch", "--test-only", str(script)], env=place.environment, capture_output=True, text=True)
-        check(tested.returncode == 0, f"sbatch --test-only {options}: {tested.stderr}")
+        check(place.takes(done.stdout), f"the script of {options}")
     profile.write_text("site: {partitoin: main}\n")
     done = place.call("submit", job, "--dry-run", "--site", profile)
     check(done.returncode == 2 and "partition" in done.stderr and "site.yaml:1:" in done.stderr, f"a wrong profile: {done.stderr}")
@@ -109,10 +145,10 @@ def test_requeue(place: Place) -> None:
         status = json.loads(place.call("status", place.where / "sweep", "--json").stdout)
         check([j["id"] for j in status["slurm"]] == [id], f"status doesn't know the job: {status['slurm']}")
     place.wait_for_progress("sweep")
-    for anchor in place.cluster.anchors[1:]: # kill -9 of the ranks on node2
+    for anchor in place.cluster.anchors[1:]: # kill -9 of this sweep's ranks on node2
         inside = [p for p in Path("/proc").glob("[0-9]*") if namespace(p) == namespace(Path(f"/proc/{anchor.pid}"))]
         for process in inside:
-            if (process / "comm").exists() and (process / "comm").read_text().strip() == "simmer":
+            if is_rank(process, place.where):
                 os.kill(int(process.name), signal.SIGKILL)
     place.wait_for_end(id)
     check(place.log(id).count("requeueing") >= 3, f"not requeued after the death of ranks:\n{place.log(id)}")
@@ -126,6 +162,14 @@ def namespace(process: Path) -> str:
         return os.readlink(process / "ns/net")
     except OSError:
         return ""
+
+
+def is_rank(process: Path, where: Path) -> bool:
+    """A process of simmer that works below a folder."""
+    try:
+        return (process / "comm").read_text().strip() == "simmer" and os.fsencode(where) in (process / "cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def test_time_limit(place: Place) -> None:
@@ -175,6 +219,110 @@ def test_bad_job(place: Place) -> None:
     check(done.returncode == 2 and "noise" in done.stderr and not (place.where / "bad").exists(), f"bad job: {done.stderr}")
 
 
+def find_python() -> str:
+    """One that can make a report; empty if there is none."""
+    for python in (str(SOURCE.resolve() / ".venv/bin/python"), sys.executable):
+        if Path(python).exists() and subprocess.run([python, "-c", "import h5py, matplotlib, xarray"], capture_output=True).returncode == 0:
+            return python
+    return ""
+
+
+def chain(place: Place, *jobs: Path, **environment: str) -> subprocess.CompletedProcess:
+    """slurm/chain.sh, called from the place."""
+    settings = {**place.environment, "SIMMER": str(SIMMER.resolve()), "PYTHON": "/nowhere", **environment}
+    return subprocess.run([str(CHAIN), *(job.name for job in jobs)], env=settings, cwd=place.where, capture_output=True, text=True, timeout=60)
+
+
+def find_jobs(done: subprocess.CompletedProcess) -> list[str]:
+    return re.findall(r": job (\d+)", done.stdout)
+
+
+def get_times(place: Place, job: str) -> tuple[str, str]:
+    """When it began and when it ended, in seconds."""
+    words = dict(word.partition("=")[::2] for word in place.cluster.ask("scontrol", "show", "job", job).split())
+    return words["StartTime"], words["EndTime"]
+
+
+def test_chain(place: Place) -> None:
+    """Training, ln Z of the model it makes, report: submitted at once, done in this order though the training is requeued."""
+    place = place.below("a chain's place") # blanks and quotes must do no harm
+    jobs = [place.job("chain training", CHAIN_TRAINING), place.job("partition", CHAIN_PARTITION)]
+    python = find_python()
+    if not python:
+        print("test_chain: the report is left out: no .venv with analysis/requirements.txt (./quickstart makes it)", flush=True)
+    done = chain(place, *jobs, PYTHON=python or "/nowhere")
+    ids = find_jobs(done)
+    if not check(done.returncode == 0 and len(ids) == (3 if python else 2), f"chain.sh ends with {done.returncode}: {done.stdout}{done.stderr}"):
+        return
+    check("16 x 10 units" in done.stderr and "warning" not in done.stderr, f"the model's size isn't foreseen: {done.stderr}")
+    place.cluster.wait_for(lambda: "2 units" in place.log(ids[0]), 60, "the training doesn't begin")
+    place.cluster.ask("scancel", "-b", "-s", "USR1", ids[0])
+    place.cluster.wait_for(lambda: "requeueing" in place.log(ids[0]), 60, "no requeue")
+    place.wait_for_end(ids[0])
+    for id in ids[1:]:
+        place.wait_for_end(id)
+    times = [get_times(place, id) for id in ids]
+    check(all(a[1] <= b[0] for a, b in zip(times, times[1:])), f"jobs weren't done one after another: {times}")
+    out = place.where / "out"
+    check("model out/chain training[replicate=1]" in (out / "partition/data.keys").read_text(), "another model was taken")
+    shown = place.call("show", out / "partition/results.h5", "log_z", "--csv").stdout
+    found = {row["method"]: float(row["log_z"]) for row in csv.DictReader(io.StringIO(shown))}
+    # Ten hidden units are enumerated. Annealing and Bennett are within some hundredths of that.
+    check(all(abs(found[m] - found["exact"]) < 0.5 for m in ("ais", "bennett")), f"ln Z isn't that of the model: {found}")
+    if python:
+        page = (out / "report.html").read_text()
+        check(all(name in page for name in ("chain training", "partition", "log_z")), "the report doesn't tell of both")
+
+
+def test_broken_chain(place: Place) -> None:
+    """Nothing is submitted when one job is wrong; what is queued already is named when Slurm refuses; nothing waits for ever."""
+    jobs = [place.job("failing", FAILING), *(place.job(name, SWEEP.replace("sweep", name, 1) % 2) for name in ("after", "third"))]
+    bad = place.job("bad", CHAIN_PARTITION.replace("scans: 400", "scans: 0"))
+    done = chain(place, jobs[0], bad)
+    check(done.returncode == 1 and "partition.scans" in done.stderr and "bad.yaml can't be submitted" in done.stderr and
+          not (place.where / "out").exists(), f"a chain with a wrong job: {done.returncode} {done.stdout}{done.stderr}")
+
+    fake = place.where / "bin" / "sbatch" # a Slurm that refuses the second job
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/sh\ncase \"$*\" in */after/*) echo no >&2; exit 1;; esac\nexec {shutil.which('sbatch')} --hold \"$@\"\n")
+    fake.chmod(0o755)
+    done = chain(place, *jobs, PATH=f"{fake.parent}:{os.environ['PATH']}")
+    ids = find_jobs(done)
+    check(done.returncode == 1 and len(ids) == 1 and f"scancel {ids[0]}'" in done.stderr, f"a refused job: {done.stdout}{done.stderr}")
+    place.cluster.ask("scancel", *ids)
+
+    done = chain(place, *jobs)
+    ids = find_jobs(done)
+    check(done.returncode == 0 and len(ids) == 3 and "no report" in done.stderr, f"chain: {done.returncode} {done.stdout}{done.stderr}")
+    place.wait_for_end(ids[0], end=("FAILED",))
+    for id in ids[1:]:
+        place.wait_for_end(id, seconds=60, end=("CANCELLED",))
+
+
+def test_later(place: Place) -> None:
+    """A model that isn't there is a mistake, unless an earlier job is to make it."""
+    job = place.job("partition", CHAIN_PARTITION)
+    wait = ("--", "--dependency=afterok:1")
+    for options, code, pieces in (((), 2, ["there is no model"]), (wait, 2, ["there is no model", "--later"]),
+                                  (("--later",), 2, ["--dependency"]), (("--later", "--dry-run"), 0, ["warning", "there is no model"])):
+        done = place.call("submit", job, *options)
+        check(done.returncode == code and all(p in done.stderr for p in pieces) and not (place.where / "out").exists(),
+              f"submit {options}: {done.returncode} {done.stderr}")
+    place.call("submit", place.job("training", CHAIN_TRAINING), "--", "--hold")
+    for name, code, piece in (("[replicate=1]", 0, "16 x 10 units"), ("[replicate=7]", 2, "replicate: 0, 1"), ("", 2, "2 units")):
+        done = place.call("submit", job, "--later", "--dry-run", "-s", f"partition.model='out/chain training{name}'")
+        check(done.returncode == code and piece in done.stderr, f"a model out/chain training{name}: {done.returncode} {done.stderr}")
+    data = place.job("data", SWEEP.replace("teacher", "csv, file: none.csv") % 2)
+    for options, code in (((), 2), (("--later",), 0)):
+        done = place.call("submit", data, "--dry-run", *options)
+        check(done.returncode == code and "there is no data file none.csv" in done.stderr, f"data {options}: {done.returncode} {done.stderr}")
+    # The jobs that the manual names, and the script by itself.
+    for name, options in (("rbm-digits", ()), ("partition-digits", ("--later",))):
+        done = place.call("submit", SOURCE.resolve() / f"jobs/{name}.yaml", "--dry-run", *options)
+        check(done.returncode == 0 and place.takes(done.stdout), f"{name}: {done.returncode} {done.stderr}")
+    check(place.takes((SOURCE / "slurm/run.sbatch").read_text()), "slurm/run.sbatch")
+
+
 def perform(slurm: Cluster, tests: list) -> None:
     for test in tests:
         with folder() as where:
@@ -188,7 +336,8 @@ def perform(slurm: Cluster, tests: list) -> None:
 
 if why_not():
     skip(why_not())
-lines = [[test_scripts, test_bad_job, test_requeue, test_array, test_cancel], [test_time_limit]] # side by side
+lines = [[test_scripts, test_bad_job, test_requeue, test_array, test_cancel], [test_time_limit],
+         [test_later, test_broken_chain, test_chain]] # side by side
 chosen = [[t for t in line if len(sys.argv) < 2 or t.__name__ in sys.argv] for line in lines]
 with Cluster(nodes=2, cpus=8) as slurm, ThreadPoolExecutor(len(lines)) as pool:
     for done in [pool.submit(perform, slurm, line) for line in chosen]:
