@@ -21,8 +21,8 @@ static const smr_key keys[] = {
     {"logistic.intercept", SMR_KEY_BOOL, 0, AT(fit.intercept), 0, 0, "", "true", NULL,
      "Fit an unpenalised constant."},
     {"logistic.standardize", SMR_KEY_BOOL, 0, AT(fit.standardize), 0, 0, "", "false", NULL,
-     "Divide every column by its standard deviation over the training rows before it is "
-     "penalised."},
+     "Divide every column by its standard deviation over the training rows (without an intercept "
+     "by its root mean square) before it is penalised."},
     {"logistic.max_iterations", SMR_KEY_INT, SMR_KEY_OR_AUTO, AT(fit.most_iterations), 1, 1e9, "",
      "auto", NULL,
      "Iterations at one lambda after which it counts as not converged; auto is 200 for newton, "

@@ -241,18 +241,18 @@ smr_status smr_ridge_choose(const smr_ridge_work *work, smr_ridge_cell *cell) {
 
 /* --- risks --- */
 
-/* What the signs say of interleaved folds, and what they cost where the truth is known. */
+/* The signs that interleaved folds are fooled, held against the truth. */
 static void put_verdict(const smr_ridge_work *work, const smr_ridge_choice *choice, int64_t index) {
   enum { NO, YES, MISSED, FALSE_ALARM };
-  static const double tolerable = 2.0; /* times the least risk */
-  if (work->config->choosers < SMR_RIDGE_ALL) {
+  static const double tolerable = 2.0; /* times the risk of blocks */
+  const bool has_truth = !smr_table_is_file(&work->config->data);
+  if (work->config->choosers < SMR_RIDGE_ALL || !has_truth) {
     return;
   }
-  const bool looks_fooled = choice->looks_fooled;
-  const double risk = choice->risk[SMR_RIDGE_BY_cv_interleaved];
   const bool is_fooled =
-      smr_table_is_file(&work->config->data) ? looks_fooled : risk > tolerable * choice->best.value;
-  const int verdict = looks_fooled ? (is_fooled ? YES : FALSE_ALARM) : (is_fooled ? MISSED : NO);
+      choice->risk[SMR_RIDGE_BY_cv_interleaved] > tolerable * choice->risk[SMR_RIDGE_BY_cv_block];
+  const int verdict =
+      choice->looks_fooled ? (is_fooled ? YES : FALSE_ALARM) : (is_fooled ? MISSED : NO);
   smr_ridge_put(work, SMR_RIDGE_cv_verdict, index, (double)verdict);
 }
 

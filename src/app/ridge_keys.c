@@ -20,8 +20,8 @@ static const smr_key keys[] = {
     {"ridge.intercept", SMR_KEY_BOOL, 0, AT(intercept), 0, 0, "", "true", NULL,
      "Fit an unpenalised constant."},
     {"ridge.standardize", SMR_KEY_BOOL, 0, AT(standardize), 0, 0, "", "false", NULL,
-     "Divide every column by its standard deviation over the training rows before it is "
-     "penalised."},
+     "Divide every column by its standard deviation over the training rows (without an intercept "
+     "by its root mean square) before it is penalised."},
     {"ridge.choosers", SMR_KEY_CHOICE, SMR_KEY_NO_SWEEP, AT(choosers), 0, 0, "", "none", tiers,
      "Ways to choose lambda, and the rank of truncated SVD, on every unit: none; spectrum (GCV, "
      "L-curve, quasi-optimality, discrepancy, Picard: next to no cost); rows (also leave-one-out "

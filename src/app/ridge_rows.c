@@ -146,6 +146,8 @@ static void put_signs(const smr_ridge_work *work, const smr_ridge_cell *cell,
   choice->looks_fooled = smr_folds_is_fooled(gap, whiteness);
   smr_ridge_put(work, SMR_RIDGE_cv_gap, cell->index, gap);
   smr_ridge_put(work, SMR_RIDGE_cv_whiteness, cell->index, whiteness);
+  /* Where the truth is known it has a say later. */
+  smr_ridge_put(work, SMR_RIDGE_cv_verdict, cell->index, choice->looks_fooled ? 1.0 : 0.0);
 }
 
 static smr_status choose_by_folds(const smr_ridge_work *work, const smr_ridge_cell *cell,

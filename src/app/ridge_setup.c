@@ -3,6 +3,7 @@
 
 #include "ridge.h"
 #include "simmer/base/integer.h"
+#include "simmer/base/memory.h"
 #include "simmer/linalg/folds.h"
 #include "simmer/linalg/kernel.h"
 #include "simmer/regress/folds.h"
@@ -26,6 +27,15 @@ typedef struct {
   bool method, folds;
 } found_mistakes;
 
+static bool has_zero(const smr_reals *values) {
+  for (int64_t i = 0; i < values->n; ++i) {
+    if (values->values[i] == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static void check_choosers(const smr_job *job, const smr_ridge_config *config,
                            found_mistakes *found, smr_text *report, smr_status *verdict) {
   if (!found->folds && config->choosers == SMR_RIDGE_ALL && config->folds > config->instances) {
@@ -41,6 +51,12 @@ static void check_choosers(const smr_job *job, const smr_ridge_config *config,
                                 "ridge.method gram squares the singular values, and what it leaves "
                                 "of the small ones is too little for Picard and truncated SVD; use "
                                 "ridge.method bidiagonal, or ridge.choosers none");
+  } else if (!found->method && config->method == SMR_SVD_GRAM && has_zero(&config->lambda)) {
+    found->method = true;
+    *verdict = smr_job_complain(job, "ridge.lambda", report,
+                                "ridge.method gram squares the singular values, and what it leaves "
+                                "of the small ones is too little for lambda = 0; use ridge.method "
+                                "bidiagonal, or lambda above 0");
   }
 }
 
@@ -114,10 +130,21 @@ static void add_choosers(const smr_ridge_config *config, int64_t n_max, smr_unit
   cost->memory_bytes += row_bytes;
 }
 
+/* Whether the counts below would overflow. */
+static bool is_endless(int64_t n, int64_t n_max) {
+  const double most = 1e15;
+  return (double)n > most / 1e3 || (double)n_max * (double)smr_int_min(n, n_max) > most;
+}
+
 void smr_ridge_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost) {
   (void)survey;
   const smr_ridge_config *ridge = config;
   const int64_t n = ridge->instances, n_max = smr_ridge_max_features(ridge);
+  if (is_endless(n, n_max)) {
+    *cost =
+        (smr_unit_cost){.flops = smr_qr_count_flops(n, n_max), .memory_bytes = SMR_MEMORY_TOO_MUCH};
+    return;
+  }
   int64_t n_columns = 0, c = 0;
   smr_ridge_count_columns(ridge, &n_columns, &c);
   /* How many rows a file leaves to test on isn't known here; a few thousand is the usual size. */

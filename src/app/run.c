@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -128,8 +129,11 @@ static void warn_of_threads(const run_work *run, int node_size) {
   int64_t cores = (int64_t)sysconf(_SC_NPROCESSORS_ONLN);
   if ((int64_t)threads * node_size > cores) {
     smr_log_warning("%d ranks x %d threads = %d on a node, more than its %" PRId64
-                    " cores: expect less than full speed",
-                    node_size, threads, threads * node_size, cores);
+                    " cores: expect less than full speed%s",
+                    node_size, threads, threads * node_size, cores,
+                    threads > 1 && getenv("OMP_WAIT_POLICY") == NULL
+                        ? "; OMP_WAIT_POLICY=passive keeps waiting threads off them"
+                        : "");
   }
   smr_log_info(
       "%s: %" PRId64 " unit%s in %" PRId64 " block%s, %d rank%s x %d thread%s, output in %s",

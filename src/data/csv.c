@@ -173,7 +173,7 @@ static smr_status find_target(csv *file, int64_t target_column) {
   file->target = target_column == -1 ? file->n_fields - 1 : target_column;
   if (file->target < 0 || file->target >= file->n_fields) {
     SMR_FAIL(SMR_ERR_INPUT,
-             "%s has %lld columns: the target can't be column %lld (they count from 0, and -1 is "
+             "%s has %lld columns: the target can't be column %lld (they count from 0; auto is "
              "the last)",
              file->path, (long long)file->n_fields, (long long)target_column);
   }

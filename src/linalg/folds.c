@@ -418,7 +418,7 @@ int64_t smr_folds_count_bytes(int64_t n_rows, int64_t n_cols, int64_t n_folds) {
       smr_int_multiply((3 * n_folds + omp_get_max_threads()) * (int64_t)sizeof(double),
                        smr_triangle_count_doubles(&shape), "folds", &bytes) != SMR_OK) {
     smr_error_clear();
-    return INT64_MAX;
+    return SMR_MEMORY_TOO_MUCH;
   }
   shape.n_rows = shape.block_rows + 1;
   return bytes + smr_triangle_count_work_bytes(&shape) * omp_get_max_threads();

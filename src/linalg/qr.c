@@ -178,7 +178,7 @@ int64_t smr_qr_count_bytes(int64_t n_rows, int64_t n_cols, int n_ranks) {
   smr_triangle_shape shape;
   if (smr_triangle_shape_init(n_rows, n_cols, true, &shape) != SMR_OK) {
     smr_error_clear();
-    return INT64_MAX;
+    return SMR_MEMORY_TOO_MUCH;
   }
   int64_t blocks = smr_int_ceil_divide(n_rows, shape.block_rows);
   int64_t local_blocks = smr_int_ceil_divide(blocks, n_ranks);

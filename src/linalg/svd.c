@@ -221,7 +221,7 @@ int64_t smr_svd_count_bytes(int64_t m, int64_t n, int n_ranks) {
   smr_svd svd = {.grid = NULL};
   if (prepare(NULL, SMR_SVD_BIDIAGONAL, m, n, &svd) != SMR_OK) {
     smr_error_clear();
-    return INT64_MAX;
+    return SMR_MEMORY_TOO_MUCH;
   }
   lay_out(&svd);
   int64_t bidiagonal =

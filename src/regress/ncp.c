@@ -23,6 +23,11 @@ typedef struct {
   double complex *memory; /* [threads][h + work + q] */
 } ncp_run;
 
+/* Numbers that D is made of: the frequencies below n / 2 less one. */
+static int64_t count_uniforms(int64_t n) {
+  return smr_int_max((n - 1) / 2 - 1, 0);
+}
+
 static smr_status allocate(int n_threads, int64_t n, ncp_run *run) {
   *run = (ncp_run){.n = n, .q = n / 2, .h = n % 2 == 0 ? n / 2 : n};
   SMR_TRY(smr_fft_create(run->h, &run->fft));
@@ -87,27 +92,52 @@ static double transform(const ncp_run *run, const double *r, double complex *mem
   return energy;
 }
 
+/* ||c - v||_2. */
+static double measure_distance(const ncp_run *run, double total, const double *power) {
+  double sum = 0.0;
+  double squares = 0.0;
+  for (int64_t j = 0; j < run->q; j++) {
+    sum += power[j];
+    const double off = sum / total - (double)(j + 1) / (double)run->q;
+    squares += off * off;
+  }
+  return sqrt(squares);
+}
+
+/* D of the header; `least`: power that is rounding. */
+static double measure_deviation(const ncp_run *run, const double *power, double least) {
+  const int64_t count = count_uniforms(run->n);
+  double total = 0.0;
+  double sum = 0.0;
+  double largest = 0.0;
+  for (int64_t j = 0; j <= count; j++) {
+    total += power[j];
+  }
+  /* Nothing but the highest frequency: as far from white as can be. */
+  if (!(total > least)) {
+    return 1.0;
+  }
+  for (int64_t j = 0; j < count; j++) {
+    const double before = (double)j / (double)count;
+    const double after = (double)(j + 1) / (double)count;
+    sum += power[j];
+    largest = fmax(largest, fmax(sum / total - before, after - sum / total));
+  }
+  return largest;
+}
+
 /* energy: the squared norm of what was transformed. */
 static void compare(const ncp_run *run, double energy, const double *power, double *distance,
                     double *deviation) {
-  const double q = (double)run->q;
   double total = 0.0;
-  double sum = 0.0;
-  double squares = 0.0;
-  double largest = 0.0;
   for (int64_t j = 0; j < run->q; j++) {
     total += power[j];
   }
-  for (int64_t j = 0; j < run->q; j++) {
-    sum += power[j];
-    const double off = fabs(sum / total - (double)(j + 1) / q);
-    squares += off * off;
-    largest = fmax(largest, off);
-  }
   /* What is within the transform's rounding errors is none. */
-  const bool exists = total > 1e-30 * q * energy;
-  *distance = exists ? sqrt(squares) : (double)NAN;
-  *deviation = exists ? largest : (double)NAN;
+  const double least = 1e-30 * (double)run->q * energy;
+  const bool exists = total > least;
+  *distance = exists ? measure_distance(run, total, power) : (double)NAN;
+  *deviation = exists ? measure_deviation(run, power, least) : (double)NAN;
 }
 
 static void run_lambda(const ncp_run *run, int thread, const double *r, double *distance,
@@ -171,11 +201,11 @@ int64_t smr_ncp_select_ranks(int64_t n_ranks, int64_t *ranks) {
 
 double smr_ncp_significance(int64_t n, double deviation) {
   enum { N_TERMS = 100 };
-  const int64_t q = n / 2;
-  if (isnan(deviation) || q < 2) {
+  const int64_t count = count_uniforms(n);
+  if (isnan(deviation) || count < 1) {
     return isnan(deviation) ? (double)NAN : 1.0;
   }
-  const double root = sqrt((double)(q - 1));
+  const double root = sqrt((double)count);
   const double x = deviation * (root + 0.12 + 0.11 / root);
   double sum = 0.0;
   /* Below 0.3 the probability is 1 - 1e-5 and the series converges slowly. */

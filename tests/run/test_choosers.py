@@ -179,7 +179,7 @@ def test_fooled(where: Path) -> None:
     cost = np.median(get("regret_lcurve") / get("risk_oracle"), axis=1)
     check(max(cost) < 0.1, f"the L-curve's risk is {cost} above the least")
     check((get("status_lcurve")[2] != 0).all(), "an L-curve that ends before it turns has a corner")
-    verdict, gap, risk = get("cv_verdict"), get("cv_gap"), get("risk_cv_interleaved") / get("risk_oracle")
+    verdict, gap, risk = get("cv_verdict"), get("cv_gap"), get("risk_cv_interleaved") / get("risk_cv_block")
     check((verdict[0] == 1).mean() > 0.85 and (verdict[1:] == 0).mean() > 0.85, f"verdicts: {verdict}")
     signs = (gap > np.log10(5)) & (get("cv_whiteness") < 0.01)
     expected = np.where(signs, np.where(risk > 2, 1, 3), np.where(risk > 2, 2, 0))

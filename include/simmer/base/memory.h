@@ -17,6 +17,9 @@ void smr_memory_free(void *pointer);
 /* Copy of a string, freed by smr_memory_free. */
 smr_status smr_memory_copy_string(const char *text, char **out) SMR_NODISCARD;
 
+/* More than any machine has, for counts that overflow; sums of a few of them don't. */
+#define SMR_MEMORY_TOO_MUCH (INT64_MAX / 64)
+
 typedef struct {
   int64_t available_bytes;     /* what this process's node may still take: the smallest of the next
                                   three (shared memory is counted in them, and apart below) */

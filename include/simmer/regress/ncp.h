@@ -12,8 +12,12 @@
 #include "simmer/comm/context.h"
 
 /* residual [n x L] column-major, replicated, as from smr_loo_run. distance[L] = ||c - v||_2 and
- * deviation[L] = max |c_j - v_j|, replicated with the same bits on any ranks and threads; NaN where
- * q = 0 or the residuals are constant. SMR_ERR_MEMORY, SMR_ERR_LIMIT. Collective. */
+ * deviation[L] = Kolmogorov's D of the cumulated periodogram: of white Gaussian noise the
+ * frequencies below n / 2, m + 1 = floor((n - 1) / 2) of them, have independent exponential powers,
+ * so that their cumulated shares s_1 .. s_m are ordered uniform numbers (Bartlett 1955), D = max
+ * over j of (s_j - (j - 1) / m, j / m - s_j). Replicated with the same bits on any ranks and
+ * threads; NaN where q = 0 or the residuals are constant. SMR_ERR_MEMORY, SMR_ERR_LIMIT.
+ * Collective. */
 smr_status smr_ncp_run(const smr_context *context, int64_t n, int64_t n_lambda,
                        const double *residual, double *distance, double *deviation) SMR_NODISCARD;
 
@@ -23,11 +27,10 @@ smr_status smr_ncp_run(const smr_context *context, int64_t n, int64_t n_lambda,
 enum { SMR_NCP_RANKS = 64 };
 int64_t smr_ncp_select_ranks(int64_t n_ranks, int64_t *ranks);
 
-/* Probability that white Gaussian noise deviates by more, from its `deviation` and n: Kolmogorov's
- * law for q - 1 ordered uniforms (Bartlett 1955), with Stephens' correction (1970): x = D (sqrt(nu)
- * + 0.12 + 0.11 / sqrt(nu)), nu = q - 1, 2 sum (-1)^(k-1) exp(-2 k^2 x^2). Small means that the
- * residuals are not white: at the lambda that cross-validation chose it has been fooled. 1 for q <
- * 2, NaN for NaN. Local. */
+/* Probability that white Gaussian noise deviates by more, from `deviation` and n: Kolmogorov's law
+ * with Stephens' correction (1970): x = D (sqrt(m) + 0.12 + 0.11 / sqrt(m)), 2 sum (-1)^(k-1)
+ * exp(-2 k^2 x^2). Small means that the residuals are not white. 1 for m < 1, NaN for NaN. Local.
+ */
 double smr_ncp_significance(int64_t n, double deviation);
 
 /* Bytes per rank and floating point operations of smr_ncp_run; local, for `plan`. */
