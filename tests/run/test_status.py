@@ -49,7 +49,7 @@ def test_running(folder: Path) -> None:
 
 def test_failures(folder: Path) -> None:
     """Failed units are listed with their message, and retried on demand."""
-    (folder / "job.yaml").write_text(SWEEP % ("[0]", "gram", 2))
+    (folder / "job.yaml").write_text(SWEEP % ("[1e-20]", "gram", 2))
     done = run(["run", folder / "job.yaml", "-o", folder / "out"])
     check(done.returncode == 3, f"a job of failing units ends with {done.returncode}")
     seen = look(folder / "out")
