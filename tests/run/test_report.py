@@ -23,7 +23,7 @@ FAILING = """
 name: failing
 experiment: ridge
 data: {source: teacher, features: 20, instances: 30}
-ridge: {lambda: [0], method: gram}
+ridge: {lambda: [1e-20], method: gram}
 sweep: {replicate: {count: 2}}
 """
 TRAINING = """
