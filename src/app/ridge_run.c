@@ -58,27 +58,13 @@ static smr_status allocate_cell(const smr_ridge_work *work, smr_ridge_cell *cell
   return smr_memory_alloc(m, sizeof(double), "variance weights", &cell->variance_weight);
 }
 
-/* Standard deviations of the columns from the triangle: ||R(:,j)|| / sqrt(n). A column that is
- * constant but for rounding keeps the scale 1 and is set to zero. */
 static void standardize(const smr_ridge_work *work, const smr_qr_view *qr, smr_ridge_cell *cell) {
-  const double root_n = sqrt((double)qr->n_rows);
+  if (work->config->standardize) {
+    smr_ridge_standardize(qr->n_rows, cell->m, cell->p, qr->mean, cell->a, cell->scale);
+    return;
+  }
   for (int64_t j = 0; j < cell->p; ++j) {
-    double *column = cell->a + j * cell->m;
-    double squares = 0;
-    for (int64_t i = 0; i < cell->m; ++i) {
-      squares += column[i] * column[i];
-    }
-    double deviation = sqrt(squares) / root_n;
-    double rounding = 64 * 2.3e-16 * fabs(qr->mean[j]);
     cell->scale[j] = 1;
-    if (!work->config->standardize) {
-      continue;
-    }
-    bool is_constant = deviation <= rounding;
-    cell->scale[j] = is_constant ? 1 : deviation;
-    for (int64_t i = 0; i < cell->m; ++i) {
-      column[i] = is_constant ? 0 : column[i] / deviation;
-    }
   }
 }
 

@@ -2,6 +2,7 @@
 #include "simmer/linalg/kernel.h"
 
 #include <cblas.h>
+#include <math.h>
 
 #include "narrow.h"
 #include "simmer/base/integer.h"
@@ -30,6 +31,25 @@ smr_status smr_kernel_multiply(int64_t m, int64_t n, int64_t k, const double *a,
                 b + j * ldb, ldb_i, 0.0, c + j * ldc, ldc_i);
   }
   return SMR_OK;
+}
+
+double smr_kernel_norm(int64_t n, const double *x) {
+  double largest = 0.0;
+  double sum = 0.0;
+#pragma omp simd reduction(max : largest)
+  for (int64_t i = 0; i < n; i++) {
+    const double size = fabs(x[i]);
+    largest = size > largest ? size : largest;
+  }
+  if (!(largest > 0.0)) {
+    return 0.0;
+  }
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; i++) {
+    const double share = x[i] / largest;
+    sum += share * share;
+  }
+  return largest * sqrt(sum);
 }
 
 smr_status smr_kernel_sgemm(const smr_sgemm *p) {

@@ -88,22 +88,15 @@ static smr_status allocate_work(const fold_run *run, int64_t fold, fold_work *wo
   return smr_memory_alloc(h * run->n_padded, size, "fitted values", &work->fitted);
 }
 
-/* Divides the columns of the training triangle by their deviations; one that is constant but for
- * rounding is set to zero, with scale 1. */
 static void scale_columns(const fold_run *run, fold_work *work) {
   const smr_folds_part *train = &work->train;
+  if (run->standardize) {
+    smr_ridge_standardize(train->n_rows, train->n_used, run->p, train->mean, work->r_train,
+                          work->scale);
+    return;
+  }
   for (int64_t j = 0; j < run->p; j++) {
-    double *column = work->r_train + j * train->n_used;
-    double squares = 0.0;
-    for (int64_t i = 0; i < train->n_used; i++) {
-      squares += column[i] * column[i];
-    }
-    const double deviation = sqrt(squares / (double)train->n_rows);
-    const bool is_constant = deviation <= 64 * 2.3e-16 * fabs(train->mean[j]);
-    work->scale[j] = run->standardize && !is_constant ? deviation : 1.0;
-    for (int64_t i = 0; run->standardize && i < train->n_used; i++) {
-      column[i] = is_constant ? 0.0 : column[i] / deviation;
-    }
+    work->scale[j] = 1.0;
   }
 }
 

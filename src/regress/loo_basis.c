@@ -37,26 +37,6 @@ static double get_scale(const smr_loo_fit *fit, int64_t j) {
   return fit->scale != NULL ? fit->scale[j] : 1.0;
 }
 
-/* ||x|| without overflow. */
-static double get_norm(int64_t n, const double *x) {
-  double largest = 0.0;
-  double sum = 0.0;
-#pragma omp simd reduction(max : largest)
-  for (int64_t i = 0; i < n; i++) {
-    const double size = fabs(x[i]);
-    largest = size > largest ? size : largest;
-  }
-  if (!(largest > 0.0)) {
-    return 0.0;
-  }
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; i++) {
-    const double share = x[i] / largest;
-    sum += share * share;
-  }
-  return largest * sqrt(sum);
-}
-
 /* norms[p] of the triangle's columns, rounded to powers of two; 0 stays 0. Returns the ratio of the
  * largest to the smallest. */
 static double measure_columns(const smr_loo_fit *fit, double *norms) {
@@ -64,7 +44,7 @@ static double measure_columns(const smr_loo_fit *fit, double *norms) {
   double largest = 0.0;
   double smallest = HUGE_VAL;
   for (int64_t j = 0; j < fit->spectrum->p; j++) {
-    const double norm = get_norm(smr_int_min(j + 1, k), fit->triangle + j * k);
+    const double norm = smr_kernel_norm(smr_int_min(j + 1, k), fit->triangle + j * k);
     norms[j] = norm > 0.0 ? ldexp(1.0, ilogb(norm)) : 0.0;
     largest = fmax(largest, norms[j]);
     smallest = norms[j] > 0.0 ? fmin(smallest, norms[j]) : smallest;

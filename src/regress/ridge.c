@@ -3,7 +3,25 @@
  * Dimension letters: n rows, p features, k singular values. */
 #include "simmer/regress/ridge.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "filter.h"
+#include "simmer/linalg/kernel.h"
+
+void smr_ridge_standardize(int64_t n, int64_t k, int64_t p, const double *mean, double *r,
+                           double *scale) {
+  const double root_n = sqrt((double)n);
+  for (int64_t j = 0; j < p; j++) {
+    double *column = r + j * k;
+    const double deviation = smr_kernel_norm(k, column) / root_n;
+    const bool is_constant = deviation <= 64 * DBL_EPSILON * fabs(mean[j]);
+    scale[j] = is_constant ? 1.0 : deviation;
+    for (int64_t i = 0; i < k; i++) {
+      column[i] = is_constant ? 0.0 : column[i] / deviation;
+    }
+  }
+}
 
 void smr_ridge_filter(const smr_spectrum *spectrum, double lambda, double *f) {
   const double cutoff = smr_filter_cutoff(spectrum);

@@ -153,6 +153,23 @@ static void test_gram_floor(void **state) {
   assert_close(smr_ridge_gram_floor(&spectrum), 4e-8, 1e-15, 0.0);
 }
 
+/* Columns of any scale, one that is constant but for rounding, and one of zeros. */
+static void test_standardize(void **state) {
+  enum { K = 2, P = 5, N = 4 };
+  double r[P * K] = {3, 4, 3e-200, 4e-200, 3e200, 4e200, 1e-15, 0, 0, 0};
+  const double mean[P] = {1, 0, -1e200, 1, 0};
+  const double expected[P] = {2.5, 2.5e-200, 2.5e200, 1, 1};
+  double scale[P];
+  (void)state;
+  smr_ridge_standardize(N, K, P, mean, r, scale);
+  for (int j = 0; j < P; j++) {
+    const bool is_kept = j < 3;
+    assert_close(scale[j], expected[j], 4 * DBL_EPSILON, 0);
+    assert_close(r[j * K], is_kept ? 1.2 : 0, 4 * DBL_EPSILON, 0);
+    assert_close(r[j * K + 1], is_kept ? 1.6 : 0, 4 * DBL_EPSILON, 0);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_point),
@@ -164,6 +181,7 @@ int main(void) {
       cmocka_unit_test(test_small_residual),
       cmocka_unit_test(test_empty),
       cmocka_unit_test(test_gram_floor),
+      cmocka_unit_test(test_standardize),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,9 @@ enum { SMR_COLUMN_BLOCK = 16 };
 smr_status smr_kernel_multiply(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
                                const double *b, int64_t ldb, double *c, int64_t ldc) SMR_NODISCARD;
 
+/* ||x||_2, without overflow and underflow on the way. Local, pure. */
+double smr_kernel_norm(int64_t n, const double *x);
+
 /* c [m x n] = alpha op(a) op(b) + beta c in float32, row-major; op(a) is m x k, op(b) k x n, and ld
  * are the distances between rows as stored. beta = 0 doesn't read c. */
 typedef struct {

@@ -20,6 +20,12 @@ typedef struct {
   double tail;        /* ||y - U U'y||^2 >= 0 */
 } smr_spectrum;
 
+/* Divides the p columns of the triangle r [k x p], column-major, of n (centred) rows by their
+ * standard deviations ||r_j|| / sqrt(n), which go into scale[p]. A column that is constant but for
+ * rounding, beside its mean[p] that was taken off, is set to zero and has the scale 1. */
+void smr_ridge_standardize(int64_t n, int64_t k, int64_t p, const double *mean, double *r,
+                           double *scale);
+
 /* Filter factors f_i = s_i^2 / (s_i^2 + lambda) into f[k]. */
 void smr_ridge_filter(const smr_spectrum *spectrum, double lambda, double *f);
 /* Coefficients in the right singular basis, f_i beta_i / s_i, into c[k]: w = V c. */
