@@ -9,17 +9,20 @@ import xarray as xr
 
 from analysis.results import REPLICATE, Result, Sweep, find_cell, get_sweep, has_values
 
-# Outputs lambda_NAME, regret_NAME, …, in the order of figures, and how they are written.
+# Outputs lambda_NAME, regret_NAME, …, and how they are written; from top to bottom. First those that
+# leave rows out or count degrees of freedom, then those that look at the spectrum or the residual.
 CHOOSERS = {
     "gcv": "GCV",
     "loo": "leave-one-out",
-    "cv_interleaved": "CV, interleaved",
-    "cv_block": "CV, contiguous",
+    "cv_interleaved": "$k$-fold, interleaved",
+    "cv_block": "$k$-fold, blocks",
     "lcurve": "L-curve",
-    "quasiopt": "quasi-optimality",
     "ncp": "NCP",
+    "quasiopt": "quasi-optimality",
     "discrepancy": "discrepancy",
 }
+ORACLE = r"$\lambda_{\mathrm{oracle}}$"  # the lambda of least risk
+DECADES = r"$\log_{10}(\lambda/\lambda_{\mathrm{oracle}})$"
 RATIOS = (0.5, 1.0, 2.0)  # N_f/N_i below, at and above the transition
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 

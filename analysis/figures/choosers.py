@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from analysis import style
 from analysis.figures.choices import (
     CHOOSERS,
+    DECADES,
     find_choosers,
     get_quantiles,
     label_cell,
@@ -46,7 +47,7 @@ def draw(result: Result) -> Figure:
     _draw_boxes(left, sweep, "decades_", names, shown, (cells, colors))
     _draw_boxes(right, sweep, "regret_", names, names, (cells, colors))
     left.axvline(0.0, **style.TRANSITION)
-    left.set_xlabel(r"$\log_{10}(\lambda / \lambda_{\rm best})$, decades")
+    left.set_xlabel(DECADES)
     right.set_xlabel("regret: risk there minus the least risk")
     right.set_yticklabels([])
     _set_regret_scale(right, sweep, "regret_", names, cells)

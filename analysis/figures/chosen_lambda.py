@@ -15,21 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
+from analysis.figures.choices import CHOOSERS, DECADES
 from analysis.figures.kind import FigureKind
 from analysis.results import REPLICATE, RUNNING_AXES, Result, count_replicates, load
 
-# Output, and how it is written; from top to bottom. First those that leave rows out or count
-# degrees of freedom, then those that look at the spectrum or the residual.
-CHOOSERS = (
-    ("lambda_gcv", "GCV"),
-    ("lambda_loo", "leave-one-out"),
-    ("lambda_cv_interleaved", "$k$-fold, interleaved"),
-    ("lambda_cv_block", "$k$-fold, blocks"),
-    ("lambda_lcurve", "L-curve"),
-    ("lambda_ncp", "NCP"),
-    ("lambda_quasiopt", "quasi-optimality"),
-    ("lambda_discrepancy", "discrepancy"),
-)
 ORACLE, VERDICT = "lambda_oracle", "cv_verdict"
 FOOLED = (1, 3)  # verdicts by the signs that data show, without the truth
 MOST_PANELS = 4
@@ -41,7 +30,7 @@ class Case:
     """One panel: decades off the oracle for each chooser, runs without a value left out."""
 
     label: str
-    decades: list[np.ndarray]
+    decades: dict[str, np.ndarray]
     runs: int
     fooled: float | None  # share of runs in which cross-validation looks fooled
 
@@ -58,7 +47,7 @@ def needs(result: Result) -> str | None:
         return f"no {ORACLE}: choosers were not asked for, or no truth is known"
     if count_replicates(result.data) < LEAST_RUNS:
         return f"fewer than {LEAST_RUNS} replicates"
-    found = [c for name, _ in CHOOSERS if (c := _find_decades(result.data, name)) is not None]
+    found = [_find_decades(result.data, name) for name in _find_asked(result.data)]
     return None if any(np.isfinite(c.values).any() for c in found) else "no chosen lambda"
 
 
@@ -68,7 +57,7 @@ def draw(result: Result) -> Figure:
     # Axes that the other figures hold fixed are the panels here.
     with load(result.path) as data:
         cases = [_load_case(label, chosen) for label, chosen in _split(data)][:MOST_PANELS]
-    height = 1.3 + 0.2 * len(CHOOSERS)
+    height = max(2.6, 1.3 + 0.2 * len(cases[0].decades))
     figure, all_axes = style.new_figure(
         r"Chosen $\lambda$ against the best", columns=len(cases), height=height
     )
@@ -76,16 +65,19 @@ def draw(result: Result) -> Figure:
         axes.sharex(all_axes[0])
         _draw_case(axes, case)
         axes.tick_params(labelleft=i == 0)
-        axes.set_xlabel(r"$\log_{10}(\lambda/\lambda_{\mathrm{oracle}})$")
+        axes.set_xlabel(DECADES)
     return figure
 
 
-def _find_decades(data: xr.Dataset, name: str) -> xr.DataArray | None:
+def _find_asked(data: xr.Dataset) -> list[str]:
+    """The choosers that were asked for, whether they found anything or not."""
+    return [name for name in CHOOSERS if f"lambda_{name}" in data]
+
+
+def _find_decades(data: xr.Dataset, name: str) -> xr.DataArray:
     """log10 of a chosen lambda over the oracle's; NaN where either is 0 or missing."""
-    if name not in data:
-        return None
     with np.errstate(divide="ignore", invalid="ignore"):
-        decades = np.log10(data[name] / data[ORACLE])
+        decades = np.log10(data[f"lambda_{name}"] / data[ORACLE])
     return decades.where(np.isfinite(decades))
 
 
@@ -100,11 +92,10 @@ def _split(data: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
 
 
 def _load_case(label: str, data: xr.Dataset) -> Case:
-    decades, runs = [], int(np.isfinite(data[ORACLE].values).sum())
-    for name, _ in CHOOSERS:
-        found = _find_decades(data, name)
-        values = np.array([]) if found is None else found.values.ravel()
-        decades.append(values[np.isfinite(values)])
+    decades, runs = {}, int(np.isfinite(data[ORACLE].values).sum())
+    for name in _find_asked(data):
+        values = _find_decades(data, name).values
+        decades[name] = values[np.isfinite(values)]
     return Case(label, decades, runs, _find_fooled(data))
 
 
@@ -117,12 +108,12 @@ def _find_fooled(data: xr.Dataset) -> float | None:
 
 
 def _draw_case(axes: Axes, case: Case) -> None:
-    for place, values in enumerate(case.decades):
+    for place, values in enumerate(case.decades.values()):
         if values.size:
             _draw_box(axes, -place, np.percentile(values, [5, 25, 50, 75, 95]))
     axes.axvline(0.0, **style.TRANSITION)
-    axes.set_ylim(0.6 - len(CHOOSERS), 0.6)
-    axes.set_yticks(-np.arange(len(CHOOSERS)), [text for _, text in CHOOSERS])
+    axes.set_ylim(0.6 - len(case.decades), 0.6)
+    axes.set_yticks(-np.arange(len(case.decades)), [CHOOSERS[name] for name in case.decades])
     axes.grid(visible=False, axis="y")
     axes.set_title(case.title)
 

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from analysis import style
 from analysis.figures.choices import (
     CHOOSERS,
+    ORACLE,
     find_choosers,
     label_cell,
     pick_cells,
@@ -47,7 +48,7 @@ def draw(result: Result) -> Figure:
         axes.set_title(label_cell(sweep, cell))
     all_axes[0].set_ylabel(r"solution norm $\|\hat w\|$")
     handles = [_make_handle(i, CHOOSERS[name]) for i, name in enumerate(names)]
-    handles.append(Line2D([], [], **_star(), label="best"))
+    handles.append(Line2D([], [], **_star(), label=ORACLE))
     style.put_legend(figure, handles, columns=5)
     return figure
 

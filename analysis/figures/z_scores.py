@@ -103,4 +103,4 @@ def _draw_histogram(axes: Axes, z: np.ndarray) -> None:
     axes.set_title("dashed N(0, 1)")
 
 
-KIND = FigureKind("z_scores", "z-scores against exact and asymptotic theory", needs, draw)
+KIND = FigureKind("z_scores", "z-scores: simulation against theory", needs, draw)

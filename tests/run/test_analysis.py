@@ -42,7 +42,15 @@ except ImportError as error:
 
 from analysis import __main__ as command_line
 from analysis import fetch_data, style
-from analysis.figures import FIGURES, chosen_lambda, phase_diagram, survival
+from analysis.figures import (
+    FIGURES,
+    choosers,
+    chosen_lambda,
+    l_curve_choices,
+    phase_diagram,
+    survival,
+)
+from analysis.figures.kind import FigureKind
 from analysis.results import (
     ResultError,
     find_cell,
@@ -383,6 +391,16 @@ class ResultCase(unittest.TestCase):
         )
         return {Path(path).stem for path in paths}
 
+    def draw(
+        self, kind: FigureKind, data: xr.Dataset, **selection: str
+    ) -> matplotlib.figure.Figure:
+        """One figure with its texts as they are before captions are wrapped."""
+        with contextlib.closing(open_result(self.write(data), selection)) as result:
+            self.assertIsNone(kind.needs(result))
+            figure = kind.draw(result)
+        self.addCleanup(matplotlib.pyplot.close, figure)
+        return figure
+
     def expect_error(self, pattern: str, *arguments: object, command: str = "plot") -> None:
         """One clear line and exit code 2."""
         code, out, text = self.run_program(command, *arguments)
@@ -479,6 +497,23 @@ class Figures(ResultCase):
         shares = ["40 runs, CV looks fooled in 50 %", *["40 runs, CV looks fooled in 0 %"] * 2]
         self.assertEqual(titles, [[*a, b] for a, b in zip(labels, shares, strict=True)])
         matplotlib.pyplot.close(figure)
+
+    def test_choosers_have_one_name(self) -> None:
+        """In all figures, and a row or mark for what was asked for only."""
+        data = chosen()
+        for name in ("cv_interleaved", "cv_block"):
+            for output in ("lambda", "decades", "regret"):
+                data = data.assign({f"{output}_{name}": data[f"{output}_gcv"]})
+        asked = ["GCV", "leave-one-out", "$k$-fold, interleaved", "$k$-fold, blocks"]
+        oracle = r"\lambda_{\mathrm{oracle}}"
+        boxes = self.draw(choosers.KIND, data).axes[0]
+        decades = self.draw(chosen_lambda.KIND, data).axes[0]
+        for axes, names in ((boxes, asked), (decades, [*asked, "L-curve"])):
+            self.assertEqual([text.get_text() for text in axes.get_yticklabels()], names)
+            self.assertEqual(axes.get_xlabel(), rf"$\log_{{10}}(\lambda/{oracle})$")
+        (legend,) = self.draw(l_curve_choices.KIND, data).legends
+        marks = [text.get_text() for text in legend.get_texts()]
+        self.assertEqual(marks, [*asked, f"${oracle}$"])
 
     def test_survival(self) -> None:
         """Pareto laws of known index: the legend has what the file says."""
