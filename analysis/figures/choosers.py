@@ -20,7 +20,8 @@ from analysis.figures.kind import FigureKind, describe, find_missing
 from analysis.results import Result, Sweep, get_sweep, has_values
 
 ROOM = 0.8  # of a chooser's line of boxes
-DECADES_SHOWN = 4.0  # of regrets below the largest
+NOTHING = 1e-6  # of the least risk: a regret of less counts as none
+OFF = {"marker": "<", "markersize": 4, "linestyle": "none"}  # of a box that is off the axis
 
 
 def needs(result: Result) -> str | None:
@@ -45,27 +46,29 @@ def draw(result: Result) -> Figure:
     )
     shown = [n for n in names if has_values(result.data, f"decades_{n}")]
     _draw_boxes(left, sweep, "decades_", names, shown, (cells, colors))
-    _draw_boxes(right, sweep, "regret_", names, names, (cells, colors))
+    is_off = _draw_regrets(right, sweep, "", names, names, (cells, colors))
     left.axvline(0.0, **style.TRANSITION)
     left.set_xlabel(DECADES)
     right.set_xlabel("regret: risk there minus the least risk")
-    right.set_yticklabels([])
-    _set_regret_scale(right, sweep, "regret_", names, cells)
     for axes in third:
-        _draw_boxes(axes, sweep, "tsvd_regret_", names, ranks, (cells, colors))
+        is_off |= _draw_regrets(axes, sweep, "tsvd_", names, ranks, (cells, colors))
         axes.set_xlabel("regret against the best rank")
-        axes.set_yticklabels([])
         axes.set_title("truncated SVD")
-        _set_regret_scale(axes, sweep, "tsvd_regret_", ranks, cells)
     left.set_title(describe(result))
-    note = "boxes: quartiles, whiskers: 5 and 95 %"
-    right.set_title(note if ranks else f"{note}, none: no choice")
+    right.set_title("boxes: quartiles, whiskers: 5 and 95 %, none: no choice")
     handles = [
         Line2D([], [], color=c, linewidth=5, label=label_cell(sweep, cell))
         for cell, c in zip(cells, colors, strict=True)
     ]
+    if is_off:
+        handles.append(Line2D([], [], color="0.3", **OFF, label="median below the axis"))
     style.put_legend(figure, handles)
     return figure
+
+
+def _place(row: int, i: int, n: int) -> float:
+    """Where the box of the i-th of n cells lies."""
+    return row + (i - (n - 1) / 2) * ROOM / n
 
 
 def _draw_boxes(
@@ -79,7 +82,7 @@ def _draw_boxes(
             if not quantiles or not np.isfinite(quantiles["median"][cell]):
                 continue
             at = {s: float(v[cell]) for s, v in quantiles.items()}
-            y = row + (i - (len(cells) - 1) / 2) * height
+            y = _place(row, i, len(cells))
             axes.plot([at["q05"], at["q95"]], [y, y], color=color, linewidth=0.8, zorder=2)
             axes.barh(
                 y,
@@ -98,16 +101,38 @@ def _draw_boxes(
     axes.grid(axis="y", visible=False)
 
 
-def _set_regret_scale(
-    axes: Axes, sweep: Sweep, prefix: str, names: list[str], cells: list[int]
-) -> None:
-    """Logarithmic; what is less than the fourth decade below the largest counts as nothing."""
-    found = [get_quantiles(sweep.data, prefix + n) for n in names]
-    values = np.array([[q[s][cells] for s in ("q25", "median", "q95")] for q in found])
+def _draw_regrets(
+    axes: Axes, sweep: Sweep, prefix: str, names: list[str], shown: list[str], looks: tuple
+) -> bool:
+    """Boxes on a logarithmic axis that holds all of them, down to what counts as none. Returns
+    whether a median is less than that, or 0; a mark at the edge stands for it."""
+    cells, colors = looks
+    _draw_boxes(axes, sweep, f"{prefix}regret_", names, shown, looks)
+    axes.set_yticklabels([])
+    found = {n: get_quantiles(sweep.data, f"{prefix}regret_{n}") for n in shown}
+    values = np.array([[q[s][cells] for s in ("q25", "median", "q75", "q95")] for q in found.values()])
     positive = values[np.isfinite(values) & (values > 0)]
-    if positive.size:
-        low = max(positive.min(), positive.max() * 10.0**-DECADES_SHOWN)
-        style.set_log_scale(axes, "x", np.array([low, positive.max()]), pad=0.06)
+    if not positive.size:
+        return False
+    kept = positive[positive >= min(_find_least(sweep, prefix, cells), positive.max())]
+    style.set_log_scale(axes, "x", kept, pad=0.06)
+    edge, is_off = axes.get_xlim()[0], False
+    for name, quantiles in found.items():
+        for i, (cell, color) in enumerate(zip(cells, colors, strict=True)):
+            if quantiles["median"][cell] < edge:
+                y = _place(names.index(name), i, len(cells))
+                axes.plot(edge, y, color=color, clip_on=False, zorder=4, **OFF)
+                is_off = True
+    return is_off
+
+
+def _find_least(sweep: Sweep, prefix: str, cells: list[int]) -> float:
+    """The regret that counts as none; 0 where the least risk isn't known."""
+    name = f"{prefix}risk_oracle"
+    if not has_values(sweep.data, name):
+        return 0.0
+    risks = get_quantiles(sweep.data, name)["median"][cells]
+    return NOTHING * float(np.nanmin(risks)) if np.isfinite(risks).any() else 0.0
 
 
 KIND = FigureKind("choosers", "distance from the best lambda and regret of each chooser", needs, draw)

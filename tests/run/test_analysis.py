@@ -515,6 +515,26 @@ class Figures(ResultCase):
         marks = [text.get_text() for text in legend.get_texts()]
         self.assertEqual(marks, [*asked, f"${oracle}$"])
 
+    def test_small_regrets_are_drawn(self) -> None:
+        """Beside one of 1e8; what is nothing beside the least risk is a mark at the edge."""
+        regrets = {"gcv": 1e8, "loo": 1e-12, "cv_block": 0.5, "ncp": 0.0, "lcurve": np.nan}
+        share = np.linspace(0.5, 1.5, 40)[:, np.newaxis]
+        dims = ("replicate", "features")
+        outputs = {f"regret_{name}": (dims, value * share) for name, value in regrets.items()}
+        data = xr.Dataset(
+            {**outputs, "risk_oracle": (dims, 2 + 0 * share)},
+            coords={"replicate": np.arange(40), "features": [10]},
+            attrs={"title": "t", "experiment": "ridge", "seed": "1", "job": JOB % 20},
+        )
+        figure = self.draw(choosers.KIND, data)
+        axes = figure.axes[1]
+        edge = axes.get_xlim()[0]
+        self.assertTrue(0.1 < edge < 0.5 * 0.75)
+        marks = [line for line in axes.get_lines() if line.get_marker() == "<"]
+        places = [(line.get_xdata()[0], line.get_ydata()[0]) for line in marks]
+        self.assertEqual(places, [(edge, 1.0), (edge, 3.0)])  # leave-one-out and NCP
+        self.assertIn("below", figure.legends[0].get_texts()[-1].get_text())
+
     def test_survival(self) -> None:
         """Pareto laws of known index: the legend has what the file says."""
         data = tails()
