@@ -37,7 +37,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 THEORY: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 0.9, "zorder": 5}
 EXACT: dict[str, Any] = {"color": "black", "linestyle": (0, (1, 1)), "linewidth": 1.3, "zorder": 6}
 TRANSITION: dict[str, Any] = {"color": "0.35", "linestyle": "-", "linewidth": 0.7, "zorder": 0.9}
-FINE_FACTORS = (1, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9)
+FINE_FACTORS = (1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9)
 TICK_FACTORS = (FINE_FACTORS, (1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1, 3))
 MOST_MARKERS = 28  # on one line
 CAPTION_LETTERS = 16.5  # of a caption, an inch
@@ -427,6 +427,14 @@ def draw_points(
             markevery=marks if is_median.all() else None,
         )
     return line, bool(is_median.any())
+
+
+def get_drawn(spread: dict[str, np.ndarray]) -> np.ndarray:
+    """What an axis has to hold of the points that `draw_points` draws: means with the upper ends of
+    their bands, or medians with both quartiles."""
+    is_median = np.isnan(spread["mean"]) & np.isfinite(spread["median"])
+    ends = [np.where(is_median, spread[s], np.nan) for s in ("median", "q25", "q75")]
+    return np.stack([spread["mean"], spread["mean"] + np.nan_to_num(spread["stderr"]), *ends])
 
 
 def draw_band(

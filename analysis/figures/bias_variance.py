@@ -35,6 +35,9 @@ PARTS = (
 )
 
 
+BELOW, ABOVE = 1e-3, 1e5  # of the least sum: what is shown of the parts
+
+
 @dataclass(frozen=True)
 class Table:
     """Statistics and theory of the three parts, each [cell, lambda]."""
@@ -68,10 +71,10 @@ def draw(result: Result) -> Figure:
     cell = find_cell(sweep, 1.0, is_known)
     index = _pick_lambda(table.spread["sum"]["center"][cell], lambdas)
     figure, all_axes = style.new_figure("Bias and variance", columns=len(panels), height=2.9)
-    shown = []
     for panel, axes in zip(panels, all_axes, strict=True):
         if panel == "ratio":
-            handles, values = _draw_parts(axes, sweep.ratio, table, (slice(None), index))
+            where = (slice(None), index)
+            handles = _draw_parts(axes, sweep.ratio, table, where)
             fixed = (sweep.get_fixed("instances"), sweep.get_fixed("features"))
             style.set_ratio_axis(axes, sweep.ratio, *fixed)
             axes.set_title(
@@ -79,16 +82,15 @@ def draw(result: Result) -> Figure:
             )
         else:
             places = style.place_lambdas(lambdas)
-            handles, values = _draw_parts(axes, places, table, (cell, slice(None)))
+            where = (cell, slice(None))
+            handles = _draw_parts(axes, places, table, where)
             style.set_lambda_axis(axes, lambdas)
             axes.set_title(describe(result, _label_cell(sweep, cell)))
             if "ratio" in panels:
                 axes.axvline(places[index], **style.TRANSITION)
                 style.write_beside(axes, places[index], "left panel")
-        shown.append(values)
         axes.set_ylabel(r"contribution to $\|\hat w - w^*\|^2$")
-    for axes, values in zip(all_axes, shown, strict=True):
-        _set_height(axes, values)
+        _set_height(axes, table, where, is_cut=panel == "lambda")
     style.put_legend(figure, handles, columns=5 if len(panels) == 2 else 3)
     return figure
 
@@ -118,8 +120,8 @@ def _pick_lambda(total: np.ndarray, lambdas: np.ndarray) -> int:
     return int(np.argmin(np.abs(np.log(places / (best / 1000)))))
 
 
-def _draw_parts(axes: Axes, x: np.ndarray, table: Table, where: tuple) -> tuple[list, np.ndarray]:
-    handles, values, has_median, has_theory = [], [], False, False
+def _draw_parts(axes: Axes, x: np.ndarray, table: Table, where: tuple) -> list:
+    handles, has_median, has_theory = [], False, False
     for name, _, look in PARTS:
         spread = {s: v[where] for s, v in table.spread[name].items()}
         line, is_median = style.draw_points(axes, x, spread, look)
@@ -132,11 +134,10 @@ def _draw_parts(axes: Axes, x: np.ndarray, table: Table, where: tuple) -> tuple[
             has_theory = True
         handles.append(line)
         has_median |= is_median
-        values.append(spread["center"])
     handles += [style.theory_handle()] if has_theory else []
     has_mean = bool(np.isfinite(table.spread["variance"]["mean"]).any())
     handles += make_median_handles(has_median, has_mean)
-    return handles, np.array(values)
+    return handles
 
 
 def _label_cell(sweep: Sweep, cell: int) -> str:
@@ -144,11 +145,23 @@ def _label_cell(sweep: Sweep, cell: int) -> str:
     return rf"$N_f = {int(chosen['features'])}$, $N_i = {int(chosen['instances'])}$"
 
 
-def _set_height(axes: Axes, values: np.ndarray) -> None:
-    """Five decades below the top: a bias of 1e-16 says no more than one of 1e-5."""
-    positive = values[np.isfinite(values) & (values > 0)]
-    if positive.size:
-        style.set_log_scale(axes, "y", positive[positive >= positive.max() * 1e-5], pad=0.06)
+def _set_height(axes: Axes, table: Table, where: tuple, *, is_cut: bool) -> None:
+    """Around the least sum of bias and variance, near which they cross: a bias of 1e-16 says no more
+    than one of a thousandth of it. A peak over N_f/N_i is shown whole; the variance at a tiny lambda
+    is cut, where it would press all else together."""
+    spread = {name: {s: v[where] for s, v in table.spread[name].items()} for name in table.spread}
+    data = np.array([style.get_drawn(part) for part in spread.values()])
+    total = spread["bias2"]["center"] + spread["variance"]["center"]
+    total = total[np.isfinite(total) & (total > 0)]
+    positive = data[np.isfinite(data) & (data > 0)]
+    if not positive.size:
+        return
+    least = total.min() if total.size else positive.max()
+    high = min(positive.max(), ABOVE * least) if is_cut else positive.max()
+    theory = np.array([v[where] for v in table.theory.values()])
+    values = np.concatenate([positive, theory[np.isfinite(theory)]])
+    values = values[(values >= BELOW * least) & (values <= high)]
+    style.set_log_scale(axes, "y", np.append(values, high), pad=0.04)
 
 
 KIND = FigureKind("bias_variance", "bias and variance against N_f/N_i and lambda", needs, draw)

@@ -43,12 +43,13 @@ def draw(result: Result) -> Figure:
     sweep = get_sweep(result.data)
     error = pick_error(sweep.data)
     spread = get_spread(sweep.data, error)
-    lambdas, table = get_lambdas(sweep.data), to_table(spread["center"])
+    lambdas = get_lambdas(sweep.data)
     with np.errstate(divide="ignore", invalid="ignore"):
         chosen = pick_lambdas(np.log10(get_typical(spread)), lambdas)
     figure, (axes,) = style.new_figure("Danger zone: error against $N_f/N_i$", height=3.55)
     handles, has_median = _draw_lines(axes, sweep.ratio, spread, chosen, lambdas)
-    style.set_log_scale(axes, "y", table[:, chosen])
+    lines = [style.get_drawn(take_lambda(spread, index)) for index in chosen]
+    style.set_log_scale(axes, "y", np.array(lines))
     if error == "estimation_error":
         handles += _draw_theory(axes, sweep.ratio, sweep.data, chosen)
     style.set_ratio_axis(

@@ -42,15 +42,7 @@ except ImportError as error:
 
 from analysis import __main__ as command_line
 from analysis import fetch_data, style
-from analysis.figures import (
-    FIGURES,
-    choosers,
-    chosen_lambda,
-    l_curve_choices,
-    phase_diagram,
-    survival,
-)
-from analysis.figures.kind import FigureKind
+from analysis.figures import FIGURES, chosen_lambda, phase_diagram, survival
 from analysis.results import (
     ResultError,
     find_cell,
@@ -391,10 +383,9 @@ class ResultCase(unittest.TestCase):
         )
         return {Path(path).stem for path in paths}
 
-    def draw(
-        self, kind: FigureKind, data: xr.Dataset, **selection: str
-    ) -> matplotlib.figure.Figure:
+    def draw(self, name: str, data: xr.Dataset, **selection: str) -> matplotlib.figure.Figure:
         """One figure with its texts as they are before captions are wrapped."""
+        (kind,) = [kind for kind in FIGURES if kind.name == name]
         with contextlib.closing(open_result(self.write(data), selection)) as result:
             self.assertIsNone(kind.needs(result))
             figure = kind.draw(result)
@@ -506,12 +497,12 @@ class Figures(ResultCase):
                 data = data.assign({f"{output}_{name}": data[f"{output}_gcv"]})
         asked = ["GCV", "leave-one-out", "$k$-fold, interleaved", "$k$-fold, blocks"]
         oracle = r"\lambda_{\mathrm{oracle}}"
-        boxes = self.draw(choosers.KIND, data).axes[0]
-        decades = self.draw(chosen_lambda.KIND, data).axes[0]
+        boxes = self.draw("choosers", data).axes[0]
+        decades = self.draw("chosen_lambda", data).axes[0]
         for axes, names in ((boxes, asked), (decades, [*asked, "L-curve"])):
             self.assertEqual([text.get_text() for text in axes.get_yticklabels()], names)
             self.assertEqual(axes.get_xlabel(), rf"$\log_{{10}}(\lambda/{oracle})$")
-        (legend,) = self.draw(l_curve_choices.KIND, data).legends
+        (legend,) = self.draw("l_curve_choices", data).legends
         marks = [text.get_text() for text in legend.get_texts()]
         self.assertEqual(marks, [*asked, f"${oracle}$"])
 
@@ -526,7 +517,7 @@ class Figures(ResultCase):
             coords={"replicate": np.arange(40), "features": [10]},
             attrs={"title": "t", "experiment": "ridge", "seed": "1", "job": JOB % 20},
         )
-        figure = self.draw(choosers.KIND, data)
+        figure = self.draw("choosers", data)
         axes = figure.axes[1]
         edge = axes.get_xlim()[0]
         self.assertTrue(0.1 < edge < 0.5 * 0.75)
@@ -534,6 +525,38 @@ class Figures(ResultCase):
         places = [(line.get_xdata()[0], line.get_ydata()[0]) for line in marks]
         self.assertEqual(places, [(edge, 1.0), (edge, 3.0)])  # leave-one-out and NCP
         self.assertIn("below", figure.legends[0].get_texts()[-1].get_text())
+
+    def test_bias_variance_holds_the_crossing(self) -> None:
+        """With a variance of 1e13 at the smallest lambda."""
+        lambdas = np.logspace(-12, 4, 33)
+        bias, variance = 60 * lambdas**0.02, 10 / lambdas / (1 + lambdas / 100) ** 2
+        data = xr.Dataset(
+            {"bias2": ("lambda", bias), "variance": ("lambda", variance)},
+            coords={"features": 10, "lambda": lambdas},
+            attrs={"title": "t", "experiment": "ridge", "seed": "1", "job": JOB % 20},
+        )
+        (axes,) = self.draw("bias_variance", data).axes
+        low, high = axes.get_ylim()
+        self.assertLess(low, 0.1)
+        self.assertTrue(1e4 < high < 1e8)
+        for line in axes.get_lines():
+            if line.get_label() == "bias$^2$":
+                self.assertTrue(((line.get_ydata() > low) & (line.get_ydata() < high)).all())
+        # A peak over N_f/N_i is whole.
+        peak = danger_zone().copy()
+        peak["variance_mean"] = peak["variance_mean"].where(peak["instances"] != 30, 1e9)
+        axes = self.draw("bias_variance", peak).axes[0]
+        self.assertGreater(axes.get_ylim()[1], 1e9)
+
+    def test_quartiles_are_on_the_axis(self) -> None:
+        data = danger_zone().copy()
+        q75 = data["estimation_error_q75"].sel({"lambda": 0})
+        data["estimation_error_q75"] = data["estimation_error_q75"].where(q75 != q75.max(), 1e7)
+        (axes, *_) = self.draw("danger_zone", data).axes
+        self.assertGreater(axes.get_ylim()[1], 1e7)
+        bands = data["variance_q75"].where(data["instances"] != 30, 1e7)
+        figure = self.draw("bias_variance", data.sel({"lambda": [0]}).assign(variance_q75=bands))
+        self.assertGreater(figure.axes[0].get_ylim()[1], 1e7)
 
     def test_survival(self) -> None:
         """Pareto laws of known index: the legend has what the file says."""
@@ -793,6 +816,7 @@ class Style(unittest.TestCase):
             self.assertLessEqual(len(ticks), 7)
             self.assertTrue(all(low * 0.999 <= t <= high * 1.001 for t in ticks))
         self.assertIn(1.0, style.pick_ticks(0.3, 6.0))
+        self.assertEqual(style.pick_ticks(8.8, 15.3), [9, 10, 11, 12, 13, 14, 15])
 
     def test_marks_are_spread_out(self) -> None:
         x = 60 / np.arange(10.0, 201.0, 2.0)
