@@ -59,12 +59,21 @@ def take_replicate(result: Result, name: str) -> Sweep | None:
     for replicate in range(int(sweep.data.sizes.get(REPLICATE, 1))):
         data = sweep.data
         if REPLICATE in data.dims:
-            data = data.isel({REPLICATE: replicate})
+            data = data.assign_coords({REPLICATE: data[REPLICATE]}).isel({REPLICATE: replicate})
         if bool(np.isfinite(data[name].values).any()):
             return Sweep(data.load(), sweep.varied)
     return None
 
 
 def label_cell(sweep: Sweep, cell: int) -> str:
+    """Its sizes, and the replicate where one was taken."""
     chosen = sweep.data.isel(cell=cell)
-    return rf"$N_f = {int(chosen['features'])}$, $N_i = {int(chosen['instances'])}$"
+    sizes = rf"$N_f = {int(chosen['features'])}$, $N_i = {int(chosen['instances'])}$"
+    is_one = REPLICATE in chosen.coords and chosen[REPLICATE].ndim == 0
+    return f"{sizes}, {REPLICATE} {chosen[REPLICATE].values}" if is_one else sizes
+
+
+def label_panels(result: Result, sweep: Sweep, cells: list[int]) -> list[str]:
+    """A caption for each cell; the first one says which values of other axes are shown."""
+    labels = [label_cell(sweep, cell) for cell in cells]
+    return ["\n".join([", ".join(result.fixed), labels[0]]) if result.fixed else labels[0], *labels[1:]]

@@ -12,7 +12,7 @@ from analysis.figures.choices import (
     CHOOSERS,
     ORACLE,
     find_choosers,
-    label_cell,
+    label_panels,
     pick_cells,
     take_replicate,
 )
@@ -42,10 +42,11 @@ def draw(result: Result) -> Figure:
     figure, all_axes = style.new_figure(
         r"L-curve and the choices of $\lambda$", columns=len(cells), height=3.2
     )
-    for axes, cell in zip(all_axes, cells, strict=True):
+    labels = label_panels(result, sweep, cells)
+    for axes, cell, label in zip(all_axes, cells, labels, strict=True):
         _draw_cell(axes, sweep, cell, names)
         axes.set_xlabel(r"residual norm $\|X\hat w - y\|$")
-        axes.set_title(label_cell(sweep, cell))
+        axes.set_title(label)
     all_axes[0].set_ylabel(r"solution norm $\|\hat w\|$")
     handles = [_make_handle(i, CHOOSERS[name]) for i, name in enumerate(names)]
     handles.append(Line2D([], [], **_star(), label=ORACLE))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
-from analysis.figures.choices import label_cell, pick_cells, take_replicate
+from analysis.figures.choices import label_panels, pick_cells, take_replicate
 from analysis.figures.kind import FigureKind, find_missing
-from analysis.results import Result, Sweep
+from analysis.results import Result
 
 VERDICTS = ("holds", "violated", "undecided")
 LEAST = 1e-18  # of the largest value: below is rounding
@@ -27,15 +28,17 @@ def draw(result: Result) -> Figure:
     sweep = take_replicate(result, "picard_level")
     cells = pick_cells(sweep, "picard_level")
     figure, all_axes = style.new_figure("Picard condition", columns=len(cells), height=2.9)
-    for axes, cell in zip(all_axes, cells, strict=True):
-        handles = _draw_cell(axes, sweep, cell)
+    labels = label_panels(result, sweep, cells)
+    for axes, cell, label in zip(all_axes, cells, labels, strict=True):
+        handles = _draw_cell(axes, sweep.data.isel(cell=cell))
+        verdict = VERDICTS[int(sweep.data["picard_verdict"].values[cell])]
+        axes.set_title(f"{label}: {verdict}")
     all_axes[0].set_ylabel("size (units of $y$; quotient: of $w$)")
     style.put_legend(figure, handles, columns=5 if len(cells) > 1 else 2)
     return figure
 
 
-def _draw_cell(axes: Axes, sweep: Sweep, cell: int) -> list:
-    data = sweep.data.isel(cell=cell)
+def _draw_cell(axes: Axes, data: xr.Dataset) -> list:
     s, beta = data["singular_value"].values, data["picard_coefficient"].values
     n = int(np.isfinite(s).sum())
     s, beta, modes = s[:n], beta[:n], np.arange(1, n + 1)
@@ -70,7 +73,6 @@ def _draw_cell(axes: Axes, sweep: Sweep, cell: int) -> list:
     style.set_log_scale(axes, "y", positive[positive > positive.max() * LEAST], pad=0.05)
     style.set_count_ticks(axes.xaxis)
     axes.set_xlabel("mode $i$")
-    axes.set_title(f"{label_cell(sweep, cell)}: {VERDICTS[int(data['picard_verdict'])]}")
     return handles
 
 

@@ -506,6 +506,17 @@ class Figures(ResultCase):
         marks = [text.get_text() for text in legend.get_texts()]
         self.assertEqual(marks, [*asked, f"${oracle}$"])
 
+    def test_one_replicate_is_named(self) -> None:
+        """The first with values, in figures of one; beside the values that are fixed."""
+        data = chosen().copy(deep=True).expand_dims(noise=[0.5])
+        data["lambda_gcv"][:, :, 0] = np.nan
+        for name, replicate, tail in (("l_curve_choices", 1, ""), ("picard", 0, ": undecided")):
+            label = f"$N_f = 30$, $N_i = %d$, replicate {replicate}{tail}"
+            titles = [axes.get_title() for axes in self.draw(name, data).axes]
+            self.assertEqual(titles[:2], [f"noise = 0.5\n{label % 60}", label % 30])
+        data = chosen().isel(replicate=0, features=0, drop=True).assign_coords(features=30)
+        self.assertNotIn("replicate", self.draw("picard", data).axes[0].get_title())
+
     def test_small_regrets_are_drawn(self) -> None:
         """Beside one of 1e8; what is nothing beside the least risk is a mark at the edge."""
         regrets = {"gcv": 1e8, "loo": 1e-12, "cv_block": 0.5, "ncp": 0.0, "lcurve": np.nan}
