@@ -54,8 +54,8 @@ def _add_plot(commands: argparse._SubParsersAction) -> None:
         action="append",
         default=[],
         metavar="AXIS=VALUE",
-        help="units with this value of an axis (default: its first, or all where a figure shows "
-        "several); may be repeated",
+        help="units with this value of an axis, zipped ones too (default: its first, or all where a "
+        "figure shows several); may be repeated",
     )
     parser.add_argument(
         "--with",

@@ -14,7 +14,15 @@ import numpy as np
 import xarray as xr
 
 from analysis.ladder import Ladders
-from analysis.results import REPLICATE, ResultError, count_units, find_file, find_value, load
+from analysis.results import (
+    REPLICATE,
+    ResultError,
+    count_units,
+    find_file,
+    get_names,
+    load,
+    narrow,
+)
 
 EXPERIMENTS = ("partition", "renormalize")
 
@@ -45,9 +53,8 @@ class Cube:
         sizes = [range(self.data.sizes[a]) for a in self.axes]
         for places in itertools.product(*sizes):
             index = dict(zip(self.axes, places, strict=True))
-            yield ", ".join(name_value(self.data, a, i) for a, i in index.items()), self.data.isel(
-                index
-            )
+            texts = [name_cell(self.data, a, i) for a, i in index.items()]
+            yield ", ".join(texts), self.data.isel(index)
 
     def describe(self) -> tuple[str, ...]:
         """Circumstances, for a caption."""
@@ -70,26 +77,29 @@ def name_value(data: xr.Dataset, axis: str, index: int) -> str:
     return f"{axis} = {value}"
 
 
+def name_cell(data: xr.Dataset, axis: str, index: int) -> str:
+    """The same, with the values of axes zipped with it where its own don't tell cells apart."""
+    is_clear = axis not in data.coords or len(np.unique(data[axis].values)) == data.sizes[axis]
+    names = [axis] if is_clear else get_names(data, axis)
+    return ", ".join(name_value(data, name, index) for name in names)
+
+
 def open_cube(path: Path, selection: Mapping[str, str]) -> Cube:
     """Opens a result file or the folder of one; `selection` fixes axes by "name": "value"."""
     file = find_file(path)
     data = load(file)
     outer = tuple(str(d) for d in data["status"].dims) if "status" in data else ()
     units, unfinished = count_units(data)
+    try:
+        data, left = narrow(data, selection, outer)
+    except ResultError as error:
+        data.close()
+        raise ResultError(f"{file}: {error}") from None
     selected = []
-    for name, wanted in selection.items():
-        if name not in outer:
-            data.close()
-            raise ResultError(
-                f"{file}: no axis '{name}' to select on; the axes are {', '.join(outer)}"
-            )
-        try:
-            index = find_value(data[name].values, name, wanted)
-        except ResultError as error:
-            data.close()
-            raise ResultError(f"{file}: {error}") from None
-        selected.append(name_value(data, name, index))
-        data = data.isel({name: index})
-    axes = tuple(a for a in outer if a not in selection and a != REPLICATE)
+    for axis, n in left.items():
+        if n == 1:
+            selected += [name_value(data, name, 0) for name in get_names(data, axis)]
+            data = data.isel({axis: 0})
+    axes = tuple(a for a in outer if a in data.dims and a != REPLICATE)
     experiment = str(data.attrs["experiment"])
     return Cube(file, data, experiment, axes, tuple(selected), unfinished, units)

@@ -27,11 +27,12 @@ from analysis.results import (
     FILE_NAME,
     STATUS_DONE,
     ResultError,
+    get_names,
     load,
 )
 
 STATUS_NAMES = ("pending", "done", "failed", "quarantined", "excluded")
-MOST_FAILURES, MOST_ROWS = 10, 12
+MOST_FAILURES, MOST_ROWS, MOST_WORDS = 10, 12, 6
 WIDE = 1.5  # figures that are wider than so many heights take the whole page
 RUN_FACT = re.compile(r'(\w+)=(?:"([^"]*)"|(\S+))')
 Z_NAME = re.compile(r"(^|_)z(_|$)|z_score")
@@ -234,15 +235,20 @@ def _figures(run: Run) -> Iterator[str]:
 
 def _describe_axes(run: Run) -> str:
     rows = []
-    for name, size in run.data.sizes.items():
-        if str(name) in run.data.variables:
-            values = run.data[name].values
-            ends = f"{values[0]} … {values[-1]}" if size > 1 else f"{values[0]}"
-            meaning = run.data[name].attrs.get("long_name", "")
-            rows.append([str(name), _count(size), ends, meaning])
-    return (
-        "<h3>Axes</h3>" + _table(("axis", "values", "from … to", "meaning"), rows) if rows else ""
-    )
+    for axis, size in run.data.sizes.items():
+        for name in get_names(run.data, str(axis)):
+            if name in run.data.variables:
+                text = name if name == axis else f"{name}, zipped with {axis}"
+                meaning = run.data[name].attrs.get("long_name", "")
+                rows.append([text, _count(size), _describe_values(run.data[name].values), meaning])
+    return "<h3>Axes</h3>" + _table(("axis", "values", "which", "meaning"), rows) if rows else ""
+
+
+def _describe_values(values: np.ndarray) -> str:
+    """The ends of numbers, all of a few words."""
+    if values.dtype.kind in "OUS" and len(values) <= MOST_WORDS:
+        return ", ".join(str(v) for v in values)
+    return f"{values[0]} … {values[-1]}" if len(values) > 1 else str(values[0])
 
 
 def _describe_outputs(run: Run) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +35,12 @@ class Result:
 
     path: Path
     data: xr.Dataset
-    fixed: tuple[str, ...]  # "noise = 0.5", what was fixed
+    fixed: tuple[str, ...]  # "noise = 0.5", what was fixed; zipped axes are one of these
     unfinished: int  # units that are pending, failed or quarantined
     units: int  # units of the sweep that are not excluded
     beside: Result | None = None  # another result whose curves stand beside
+    selection: Mapping[str, str] = field(default_factory=dict)  # as it was asked for
+    remarks: tuple[str, ...] = ()  # on what was fixed, one for each, such as how it was taken
 
     @property
     def experiment(self) -> str:
@@ -48,7 +50,8 @@ class Result:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was chosen, for the user."""
-        return tuple(f"shown at {text}" for text in self.fixed)
+        remarks = self.remarks or ("",) * len(self.fixed)
+        return tuple(f"shown at {a}{b}" for a, b in zip(self.fixed, remarks, strict=True))
 
     def close(self) -> None:
         self.data.close()
@@ -116,7 +119,15 @@ def open_result(path: Path, selection: Mapping[str, str] | None = None) -> Resul
     except ResultError as error:
         data.close()
         raise ResultError(f"{file}: {error}") from None
-    return Result(file, data, fixed, unfinished, units)
+    return Result(
+        file,
+        data,
+        tuple(fixed),
+        unfinished,
+        units,
+        selection=dict(selection or {}),
+        remarks=tuple(fixed.values()),
+    )
 
 
 def count_units(data: xr.Dataset) -> tuple[int, int]:
@@ -140,35 +151,77 @@ def _name_axes(data: xr.Dataset) -> xr.Dataset:
     return data
 
 
-def _fix_axes(data: xr.Dataset, selection: dict[str, str]) -> tuple[xr.Dataset, tuple[str, ...]]:
+def get_names(data: xr.Dataset, axis: str) -> list[str]:
+    """The axis, and those that were zipped with it: they lie on its dimension."""
+    return [axis, *(str(n) for n, c in data.coords.items() if n != axis and c.dims == (axis,))]
+
+
+def name_values(data: xr.Dataset, names: Sequence[str], index: int) -> str:
+    """Values of one or several axes: "design = smooth, noise_model = ar1"."""
+    return ", ".join(f"{name} = {_get_values(data, name)[index]}" for name in names)
+
+
+def _get_values(data: xr.Dataset, name: str) -> np.ndarray:
+    return data[name].values if name in data.coords else np.arange(data.sizes[name])
+
+
+def narrow(
+    data: xr.Dataset, selection: Mapping[str, str], axes: Sequence[str]
+) -> tuple[xr.Dataset, dict[str, int]]:
+    """Keeps what has all the wanted values on `axes`, and says how many are left on each axis that
+    was selected on, by its own name or by that of one zipped with it."""
+    homes = {name: axis for axis in axes for name in get_names(data, axis)}
+    left: dict[str, int] = {}
+    before: dict[str, str] = {}
+    for name, wanted in selection.items():
+        if name not in homes:
+            raise ResultError(f"no axis '{name}' to select on; the axes are {', '.join(homes)}")
+        axis, values = homes[name], _get_values(data, name)
+        try:
+            places = find_values(values, name, wanted)
+        except ResultError as error:
+            # What was selected before may have left values out.
+            where = [f"{n} = {v}" for n, v in before.items() if homes[n] == axis]
+            raise ResultError(f"{error} where {', '.join(where)}" if where else error) from None
+        data = data.assign_coords({axis: _get_values(data, axis)}).isel({axis: places})
+        left[axis] = len(places)
+        before[name] = wanted
+    return data, left
+
+
+def _fix_axes(data: xr.Dataset, selection: dict[str, str]) -> tuple[xr.Dataset, dict[str, str]]:
+    """Also what was fixed, each with a remark for the user, mostly an empty one."""
     kept = (*RUNNING_AXES, *INNER_AXES)
-    for name in selection:
-        if name not in data.dims or name == "mode":
-            axes = ", ".join(str(d) for d in data.dims if d != "mode")
-            raise ResultError(f"no axis '{name}' to select on; the axes are {axes}")
-    fixed = []
-    for name in [str(d) for d in data.dims if d not in kept or d in selection]:
-        if name not in data.coords:
-            data = data.assign_coords({name: np.arange(data.sizes[name])})
-        index = find_value(data[name].values, name, selection.get(name))
-        fixed.append(f"{name} = {data[name].values[index]}")
-        # Axes that figures run along stay, with one value.
-        data = data.isel({name: [index] if name in kept else index})
-    return data, tuple(fixed)
+    data, left = narrow(data, selection, [str(d) for d in data.dims if d != "mode"])
+    fixed = {}
+    for axis in [str(d) for d in data.dims if d not in kept or d in left]:
+        names, remark = get_names(data, axis), ""
+        if axis in kept and data.sizes[axis] > 1:
+            # Figures run along what is left of these.
+            names = [name for name in names if name in selection]
+        elif left.get(axis, 1) > 1:
+            remark = f", the first of {left[axis]} that match"
+        fixed[name_values(data, names, 0)] = remark
+        data = data if axis in kept else data.isel({axis: 0})
+    return data, fixed
 
 
-def find_value(values: np.ndarray, name: str, wanted: str | None) -> int:
-    """Index of a value of an axis that is written as text; the first without one."""
-    if wanted is None:
-        return 0
+def find_values(values: np.ndarray, name: str, wanted: str) -> np.ndarray:
+    """Indices of the values of an axis that are what is written as text."""
     try:
         matches = np.isclose(values.astype(float), float(wanted), rtol=1e-9, atol=0)
     except ValueError:
         matches = values.astype(str) == wanted
     if not matches.any():
-        shown = ", ".join(str(v) for v in values[:12]) + (", ..." if len(values) > 12 else "")
+        known = list(dict.fromkeys(str(v) for v in values))
+        shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
         raise ResultError(f"axis '{name}' has no value {wanted}; it has {shown}")
-    return int(np.argmax(matches))
+    return np.flatnonzero(matches)
+
+
+def find_value(values: np.ndarray, name: str, wanted: str) -> int:
+    """Index of the first of them."""
+    return int(find_values(values, name, wanted)[0])
 
 
 # ---- values ----

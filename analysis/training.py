@@ -24,7 +24,9 @@ from analysis.results import (
     ResultError,
     count_units,
     find_value,
+    get_names,
     load,
+    narrow,
 )
 from analysis.units import UNIT_VALUE, is_in_grid, label, sort, to_text
 
@@ -181,18 +183,27 @@ def _select(
 ) -> tuple[tuple[Unit, ...], xr.Dataset | None, tuple[str, ...]]:
     """Keeps what has the wanted values, in order."""
     try:
+        kept = _select_cells(sweep, selection) if sweep is not None else None
         for name, wanted in selection.items():
-            units, sweep = _select_one(units, sweep, name, wanted)
+            units = _select_units(units, sweep, name, wanted)
     except ResultError as error:
         if sweep is not None:
             sweep.close()
         raise ResultError(f"{path}: {error}") from None
-    return sort(units), sweep, tuple(f"{n} = {v}" for n, v in selection.items())
+    return sort(units), kept, tuple(f"{n} = {v}" for n, v in selection.items())
 
 
-def _select_one(
+def _select_cells(sweep: xr.Dataset, selection: dict[str, str]) -> xr.Dataset:
+    """The same of the final values; an axis with one value left is none."""
+    axes = [str(d) for d in sweep.dims if d in sweep.coords]
+    names = {n for axis in axes for n in get_names(sweep, axis)}
+    narrowed, left = narrow(sweep, {n: v for n, v in selection.items() if n in names}, axes)
+    return narrowed.isel({axis: 0 for axis, n in left.items() if n == 1})
+
+
+def _select_units(
     units: tuple[Unit, ...], sweep: xr.Dataset | None, name: str, wanted: str
-) -> tuple[tuple[Unit, ...], xr.Dataset | None]:
+) -> tuple[Unit, ...]:
     found = list(dict.fromkeys(u.values[name] for u in units if name in u.values))
     is_axis = sweep is not None and name in sweep.coords and sweep[name].ndim == 1
     if not found and not is_axis:
@@ -201,14 +212,10 @@ def _select_one(
             axes |= dict.fromkeys(str(d) for d in sweep.dims)
         known = f"the axes are {', '.join(axes)}" if axes else "there are no axes"
         raise ResultError(f"no axis '{name}' to select on; {known}")
-    if sweep is not None and is_axis:
-        # Zipped axes share a dimension that is named by the first of them.
-        place = find_value(sweep[name].values, name, wanted)
-        sweep = sweep.isel({str(sweep[name].dims[0]): place})
     if found:
         value = found[find_value(np.array(found), name, wanted)]
         units = tuple(u for u in units if u.values.get(name, value) == value)
-    return units, sweep
+    return units
 
 
 def describe_unfinished(sweep: xr.Dataset | None) -> str:

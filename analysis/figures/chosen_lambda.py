@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures.choices import CHOOSERS, DECADES
 from analysis.figures.kind import FigureKind
-from analysis.results import REPLICATE, RUNNING_AXES, Result, count_replicates, load
+from analysis.results import REPLICATE, RUNNING_AXES, Result, count_replicates, load, narrow
 
 ORACLE, VERDICT = "lambda_oracle", "cv_verdict"
 FOOLED = (1, 3)  # verdicts by the signs that data show, without the truth
@@ -56,6 +56,7 @@ def draw(result: Result) -> Figure:
     runs; the line at 0 is the oracle."""
     # Axes that the other figures hold fixed are the panels here.
     with load(result.path) as data:
+        data, _ = narrow(data, result.selection, [str(d) for d in data.dims])
         cases = [_load_case(label, chosen) for label, chosen in _split(data)][:MOST_PANELS]
     height = max(2.6, 1.3 + 0.2 * len(cases[0].decades))
     figure, all_axes = style.new_figure(

@@ -43,6 +43,7 @@ except ImportError as error:
 from analysis import __main__ as command_line
 from analysis import fetch_data, style
 from analysis.figures import FIGURES, chosen_lambda, phase_diagram, survival
+from analysis.report import make_report
 from analysis.results import (
     ResultError,
     find_cell,
@@ -317,6 +318,27 @@ def tails() -> xr.Dataset:
     )
 
 
+def zipped_cases() -> xr.Dataset:
+    """Three cases of two axes on one dimension."""
+    rng, shape = np.random.default_rng(3), (3, 40, 1)
+    dims = ("design", "replicate", "features")
+    return xr.Dataset(
+        {
+            "lambda_oracle": (dims, 10.0 ** rng.normal(0, 0.2, shape)),
+            "lambda_gcv": (dims, 10.0 ** rng.normal([[[-5]], [[0]], [[0]]], 0.2, shape)),
+            "lambda_ncp": (dims, np.zeros(shape)),
+            "cv_verdict": (dims, np.zeros(shape)),
+        },
+        coords={
+            "design": ["smooth", "smooth", "gaussian"],
+            "noise_model": ("design", ["ar1", "iid", "ar1"]),
+            "replicate": np.arange(40),
+            "features": [10],
+        },
+        attrs={"title": "t", "experiment": "ridge", "seed": "1", "job": JOB % 20},
+    )
+
+
 @functools.lru_cache(maxsize=1)
 def phases() -> xr.Dataset:
     """The plane of a well-specified teacher, with made-up corners of the L-curve."""
@@ -460,23 +482,7 @@ class Figures(ResultCase):
 
     def test_chosen_lambda(self) -> None:
         """Cases on a zipped axis are panels of one figure; choosers without a value leave a gap."""
-        rng, shape = np.random.default_rng(3), (3, 40, 1)
-        dims = ("design", "replicate", "features")
-        data = xr.Dataset(
-            {
-                "lambda_oracle": (dims, 10.0 ** rng.normal(0, 0.2, shape)),
-                "lambda_gcv": (dims, 10.0 ** rng.normal([[[-5]], [[0]], [[0]]], 0.2, shape)),
-                "lambda_ncp": (dims, np.zeros(shape)),
-                "cv_verdict": (dims, np.zeros(shape)),
-            },
-            coords={
-                "design": ["smooth", "smooth", "gaussian"],
-                "noise_model": ("design", ["ar1", "iid", "ar1"]),
-                "replicate": np.arange(40),
-                "features": [10],
-            },
-            attrs={"title": "t", "experiment": "ridge", "seed": "1", "job": JOB % 20},
-        )
+        data = zipped_cases()
         data["cv_verdict"][0, :10], data["cv_verdict"][0, 10:20], data["cv_verdict"][1, :3] = 1, 3, 2
         self.assertEqual(self.plot(data), {"chosen_lambda"})
         with contextlib.closing(open_result(self.folder / "results.h5")) as result:
@@ -488,6 +494,8 @@ class Figures(ResultCase):
         shares = ["40 runs, CV looks fooled in 50 %", *["40 runs, CV looks fooled in 0 %"] * 2]
         self.assertEqual(titles, [[*a, b] for a, b in zip(labels, shares, strict=True)])
         matplotlib.pyplot.close(figure)
+        figure = self.draw("chosen_lambda", data, design="smooth")
+        self.assertEqual(len(figure.axes), 2)
 
     def test_choosers_have_one_name(self) -> None:
         """In all figures, and a row or mark for what was asked for only."""
@@ -782,6 +790,49 @@ class Values(ResultCase):
             open_result(path, {"features": "31"})
         with self.assertRaisesRegex(ResultError, "no axis 'x'"):
             open_result(path, {"x": "31"})
+
+    def test_selection_on_zipped_axes(self) -> None:
+        """By any of the axes on a dimension, and by several; what is shown is named by all."""
+        path = self.write(zipped_cases())
+        gcv = zipped_cases()["lambda_gcv"].values
+        first = ", the first of 2 that match"
+        for selection, case, text, remark in (
+            ({}, 0, "design = smooth, noise_model = ar1", ""),
+            ({"design": "smooth"}, 0, "design = smooth, noise_model = ar1", first),
+            ({"noise_model": "ar1"}, 0, "design = smooth, noise_model = ar1", first),
+            ({"noise_model": "iid"}, 1, "design = smooth, noise_model = iid", ""),
+            ({"design": "smooth", "noise_model": "iid"}, 1, "design = smooth, noise_model = iid", ""),
+            ({"noise_model": "ar1", "design": "gaussian"}, 2, "design = gaussian, noise_model = ar1", ""),
+        ):
+            with contextlib.closing(open_result(path, selection)) as result:
+                self.assertEqual(result.fixed, (text,))
+                self.assertEqual(result.notes, (f"shown at {text}{remark}",))
+                np.testing.assert_array_equal(result.data["lambda_gcv"].values, gcv[case])
+        for selection, words in (
+            ({"noise_model": "student"}, "axis 'noise_model' has no value student; it has ar1, iid$"),
+            ({"design": "gaussian", "noise_model": "iid"}, "it has ar1 where design = gaussian$"),
+            ({"noise": "1"}, "the axes are design, noise_model, replicate, features$"),
+        ):
+            with self.assertRaisesRegex(ResultError, words):
+                open_result(path, selection)
+
+    def test_selection_of_several_sizes(self) -> None:
+        """An axis that figures run along keeps all that match."""
+        data = small().assign_coords(noise=("instances", [1.0, 0.5, 1.0, 0.5]))
+        with contextlib.closing(open_result(self.write(data), {"noise": "0.5"})) as result:
+            self.assertEqual(result.fixed, ("noise = 0.5",))
+            self.assertEqual(result.data["instances"].values.tolist(), [15, 40])
+
+    def test_report_names_zipped_axes(self) -> None:
+        page = make_report([self.write(zipped_cases())], self.folder / "report.html").read_text()
+        for row in ("design</td><td", "noise_model, zipped with design</td><td", ">ar1, iid, ar1<"):
+            self.assertIn(row, page)
+
+    def test_report_promises_no_panel(self) -> None:
+        """The caption fits where only one of both theories has z-scores."""
+        data = danger_zone().isel(instances=[0, 13, -1]).drop_vars("estimation_error_z")
+        page = make_report([self.write(data)], self.folder / "report.html").read_text()
+        self.assertIn("<figcaption>z-scores: simulation against theory</figcaption>", page)
 
     def test_sizes_zipped_with_another_axis(self) -> None:
         data = small().rename_dims(instances="noise").assign_coords(noise=("noise", [1, 2, 3, 4]))

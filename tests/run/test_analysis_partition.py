@@ -7,6 +7,7 @@ package is missing. SIMMER_TEST_FIGURES=DIR keeps the figures there.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import unittest
 from pathlib import Path
@@ -109,6 +110,18 @@ class Partition(PlottedCase):
             "no axis 'size'", self.folder / "results.h5", "--select", "size=8"
         )
         self.expect_error("has no value 9", self.folder / "results.h5", "--select", "side=9")
+
+    def test_selection_on_zipped_axes(self) -> None:
+        """One that leaves several cells keeps them, and tells them apart."""
+        data = make_partition((8, 8, 16)).assign_coords(chains=("side", [32, 64, 32]))
+        path = self.write(data)
+        with contextlib.closing(open_any(path, {"side": "8", "chains": "64"})) as cube:
+            self.assertEqual((cube.axes, cube.selected), (("coupling",), ("side = 8", "chains = 64")))
+        with contextlib.closing(open_any(path, {"side": "8"})) as cube:
+            labels = [label for label, _ in cube.get_cells()]
+            self.assertEqual(cube.axes, ("side", "coupling"))
+            self.assertEqual(labels[0].split(", ")[:2], ["side = 8", "chains = 32"])
+            self.assertEqual(len(labels), len(set(labels)))
 
     def test_values(self) -> None:
         """Points, bars of one and three errors, and the exact line are where the file says."""

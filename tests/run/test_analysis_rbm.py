@@ -333,6 +333,20 @@ class Figures(TrainedCase):
         )
         self.expect_error("no axis 'x' .*learning_rate, replicate", folder, "--select", "x=7")
 
+    def test_selection_on_zipped_axes(self) -> None:
+        """Final values keep all that match, and one cell where several selections leave one."""
+        folder = make_sweep(self.folder / "run")
+        with xr.open_dataset(folder / "results.h5", engine="h5netcdf") as file:
+            data = file.load().assign_coords(batch=("learning_rate", [10, 20, 20]))
+        (folder / "results.h5").unlink()
+        data.to_netcdf(folder / "results.h5", engine="h5netcdf")
+        kept = self.open(folder, batch="20").sweep
+        np.testing.assert_allclose(kept["learning_rate"], RATES[1:])
+        rate = f"{RATES[2]:g}"
+        for selection in ({"batch": "20", "learning_rate": rate}, {"learning_rate": rate, "batch": "20"}):
+            one = self.open(folder, **selection).sweep
+            np.testing.assert_allclose(one["learning_rate"], RATES[2])
+
     def test_learning_curves(self) -> None:
         folder = make_sweep(self.folder / "run")
         figure = self.draw("learning_curves", folder)
