@@ -158,8 +158,13 @@ def fit_captions(figure: Figure) -> None:
 def _find_limit(axes: Axes) -> float:
     """Where the room for what stands over a panel ends, in pixels: at the next panel of its row."""
     own = axes.bbox
-    others = [a.get_tightbbox() for a in axes.figure.axes if a is not axes]
-    ends = [o.x0 for o in others if o and o.x0 > own.x1 and o.y0 < own.y1 and o.y1 > own.y0]
+    others = [(a.bbox, a.get_tightbbox()) for a in axes.figure.axes if a is not axes]
+    # Labels of the next panel may reach under this one.
+    ends = [
+        max(whole.x0, own.x1)
+        for o, whole in others
+        if whole and o.x0 > own.x1 and o.y0 < own.y1 and o.y1 > own.y0
+    ]
     return min([axes.figure.bbox.x1, *ends]) - 0.01 * axes.figure.bbox.width
 
 

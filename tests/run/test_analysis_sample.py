@@ -452,6 +452,7 @@ class Captions(TemperedCase):
             text = ", ".join(f"circumstance {i} = 0.5" for i in range(9)) + f", {'words ' * 15}end"
             left.set_title(text)
             right.set_title(f"short\n{text}")
+            right.set_xlabel("a label that reaches under the panel beside it, " * 3)
             style.fit_captions(figure)
             figure.draw_without_rendering()
         # Panels are as wide as without it: half of the figure each, less labels and gaps.
