@@ -52,6 +52,8 @@ typedef struct {
   int64_t *delicate;  /* [d] their rows */
   double *delicate_u; /* [q x d, padded] */
   double *delicate_y; /* [d] centred */
+  /* [d] P_ii and (Py)_i by subtraction: rounding, but of one piece with u. */
+  double *delicate_outer, *delicate_rest;
   smr_loo_ranks ranks;
   int n_threads;
   loo_thread *threads;
@@ -79,6 +81,8 @@ static void clear(loo_run *run) {
   smr_memory_free(run->delicate);
   smr_memory_free(run->delicate_u);
   smr_memory_free(run->delicate_y);
+  smr_memory_free(run->delicate_outer);
+  smr_memory_free(run->delicate_rest);
 }
 
 /* Doubles of one thread, each column LD long. */
@@ -313,6 +317,8 @@ static smr_status gather_delicate(loo_run *run, double **sums) {
   SMR_TRY(smr_memory_alloc(basis->q * run->n_delicate_padded, sizeof(double),
                            "rows of high leverage", &run->delicate_u));
   SMR_TRY(smr_memory_alloc(d, sizeof(double), "rows of high leverage", &run->delicate_y));
+  SMR_TRY(smr_memory_alloc(d, sizeof(double), "rows of high leverage", &run->delicate_outer));
+  SMR_TRY(smr_memory_alloc(d, sizeof(double), "rows of high leverage", &run->delicate_rest));
   SMR_TRY(smr_memory_alloc(2 * d, sizeof(double), "rows of high leverage", sums));
   SMR_TRY(allocate_threads(run));
   for (int64_t i = 0; i < basis->n; i++) {
@@ -323,30 +329,45 @@ static smr_status gather_delicate(loo_run *run, double **sums) {
         run->delicate_u[k * basis->q + j] = rows->u[j * LD];
       }
       run->delicate_y[k] = rows->y[0];
+      run->delicate_outer[k] = rows->outer[0];
+      run->delicate_rest[k] = rows->rest[0];
       run->delicate[k++] = i;
     }
   }
   return SMR_OK;
 }
 
+/* One delicate row at one lambda. Where 1 - h_ii = P_ii + kappa D_i isn't small P_ii by subtraction
+ * is better: columns of U with a small s are known badly, and what they take off P_ii they put into
+ * D_i, but for their filter factor. */
+static left_out leave_delicate(const loo_run *run, int64_t k, int64_t l, const double *sums) {
+  const int64_t q = run->basis.q;
+  const double *u = run->delicate_u + k * q;
+  const double kappa = run->kappa[l];
+  double numerator = 0.0;
+  double denominator = 0.0;
+  for (int64_t j = 0; j < q; j++) {
+    numerator += u[j] * run->weighted[l * q + j];
+    denominator += u[j] * u[j] * run->weight[l * q + j];
+  }
+  const double left = run->delicate_outer[k] + kappa * denominator;
+  if (left >= delicate_below) {
+    const double residual = run->delicate_rest[k] + kappa * numerator;
+    return (left_out){residual, residual / left};
+  }
+  return leave_out(kappa, numerator, denominator, sums[k], sums[run->n_delicate + k],
+                   smr_loo_basis_cutoff(&run->basis));
+}
+
 /* Squared errors of the delicate rows onto loo[L + R]. */
 static void add_delicate(const loo_run *run, const double *sums, double *loo) {
-  const int64_t q = run->basis.q;
-  const double cutoff = smr_loo_basis_cutoff(&run->basis);
   for (int64_t k = 0; k < run->n_delicate; k++) {
-    const double *u = run->delicate_u + k * q;
-    const double outer = sums[k], rest = sums[run->n_delicate + k];
     for (int64_t l = 0; l < run->n_lambda; l++) {
-      double numerator = 0.0;
-      double denominator = 0.0;
-      for (int64_t j = 0; j < q; j++) {
-        numerator += u[j] * run->weighted[l * q + j];
-        denominator += u[j] * u[j] * run->weight[l * q + j];
-      }
-      const double e = leave_out(run->kappa[l], numerator, denominator, outer, rest, cutoff).error;
+      const double e = leave_delicate(run, k, l, sums).error;
       loo[l] += e * e;
     }
-    const smr_loo_delicate_row row = {u, run->delicate_y[k], outer, rest};
+    const smr_loo_delicate_row row = {run->delicate_u + k * run->basis.q, run->delicate_y[k],
+                                      sums[k], sums[run->n_delicate + k]};
     smr_loo_ranks_add_delicate(&run->ranks, &row, loo + run->n_lambda);
   }
 }

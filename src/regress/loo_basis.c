@@ -376,9 +376,6 @@ static void subtract(const smr_loo_basis *basis, int64_t count, const smr_loo_ro
       rows->rest[i] -= u[i] * basis->beta[j];
     }
   }
-  for (int64_t i = 0; i < count; i++) {
-    rows->outer[i] = fmax(rows->outer[i], 0.0);
-  }
 }
 
 smr_status smr_loo_basis_load(const smr_loo_basis *basis, int thread, int64_t first, int64_t count,

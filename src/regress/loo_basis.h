@@ -33,7 +33,7 @@ typedef struct {
   double *x;     /* [ld x p] workspace */
   double *u;     /* [ld x Q] */
   double *y;     /* [ld] centred */
-  double *outer; /* [ld] P_ii */
+  double *outer; /* [ld] P_ii; of a tall X by subtraction, below 0 by rounding */
   double *rest;  /* [ld] (Py)_i */
 } smr_loo_rows;
 /* Fills rows first..first+count-1. Local, thread-safe with a `rows` for each thread. */

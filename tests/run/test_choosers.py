@@ -128,8 +128,10 @@ def test_inverse_problems(where: Path) -> None:
     for make in INVERSE_PROBLEMS:
         a, x = make()
         b = a @ x
-        test_problem(where, make.__name__, a, b + 1e-3 * np.linalg.norm(b) / np.sqrt(len(b)) * rng.standard_normal(len(b)),
-                     make.__name__ == "phillips", (1e-7, 1e1), len(b))
+        y = b + 1e-3 * np.linalg.norm(b) / np.sqrt(len(b)) * rng.standard_normal(len(b))
+        test_problem(where, make.__name__, a, y, make.__name__ == "phillips", (1e-7, 1e1), len(b))
+        # More rows than columns, of which a few matter: leverages near 1 but for the penalty.
+        test_problem(where, f"{make.__name__}-tall", a[:, :20], y, make.__name__ == "phillips", (1e-7, 1e1), len(b))
 
 
 def test_spambase(where: Path) -> None:
