@@ -384,6 +384,9 @@ static smr_status run_delicate(loo_run *run, double *loo) {
   }
   run->n_delicate_padded = pad_columns(run->n_delicate);
   SMR_TRY_DONE(smr_agree(run->context, gather_delicate(run, &sums)));
+  if (sums == NULL) {
+    SMR_FAIL_DONE(SMR_ERR_INTERNAL, "rows of high leverage were not allocated");
+  }
   SMR_TRY_DONE(run_tree(run, 2 * run->n_delicate, outside_leaf, outside_combine, sums));
   add_delicate(run, sums, loo);
 done:
