@@ -5,7 +5,14 @@
 # out/report.html, if .venv (made by ./quickstart) is there. It may be called from any folder: out/ is made in that one.
 # When a job fails, those after it are cancelled; call this again, and what is finished isn't done again.
 set -euo pipefail
-[ $# -ge 1 ] || { sed -n '2,6p' "$0" | cut -c3-; exit 2; }
+usage() { sed -n '2,6p' "${BASH_SOURCE[0]}" | cut -c3-; }
+[ $# -ge 1 ] || { usage >&2; exit 2; }
+for word in "$@"; do
+  case $word in
+  -h | --help) usage; exit ;;
+  -*) echo "chain: '$word' is no job file; options aren't taken" >&2; exit 2 ;;
+  esac
+done
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 simmer=${SIMMER:-$root/build/bin/simmer}
 python=${PYTHON:-$root/.venv/bin/python}
@@ -46,7 +53,7 @@ for job in "$@"; do
   queued+=("$id")
 done
 
-if [ ! -x "$python" ]; then
+if [ ! -f "$python" ] || [ ! -x "$python" ]; then
   echo "chain: no $python, so no report; ./quickstart makes it" >&2
   exit
 fi

@@ -217,13 +217,34 @@ smr_status smr_collect_verify(smr_ledger *ledger, int64_t *n_dropped) {
   return SMR_OK;
 }
 
-smr_status smr_collect(const char *folder, smr_units *units, smr_ledger *ledger,
-                       smr_collect_counts *counts) {
+smr_status smr_collect_measure(const smr_units *units, int64_t *record_bytes,
+                               int64_t *result_bytes) {
+  smr_schema outputs = {0}, summaries = {0};
+  int64_t record = 0, summary = 0;
+  smr_status status = SMR_OK;
+  SMR_TRY_DONE(units->experiment->describe(units->job, &outputs, &summaries));
+  SMR_TRY_DONE(smr_schema_count(&outputs, &record));
+  SMR_TRY_DONE(smr_schema_count(&summaries, &summary));
+  SMR_TRY_DONE(smr_int_multiply(record, 8, "bytes of a record", record_bytes));
+  SMR_TRY_DONE(
+      smr_int_multiply(*record_bytes, units->n_cells, "bytes of results.h5", result_bytes));
+done:
+  smr_schema_clear(&outputs);
+  smr_schema_clear(&summaries);
+  return status;
+}
+
+smr_collect_counts smr_collect_count(smr_units *units, const smr_ledger *ledger) {
   smr_units_load(units, ledger);
-  *counts = (smr_collect_counts){
+  return (smr_collect_counts){
       smr_units_count(units, SMR_UNIT_DONE), smr_units_count(units, SMR_UNIT_FAILED),
       smr_units_count(units, SMR_UNIT_QUARANTINED), smr_units_count(units, SMR_UNIT_PENDING),
       smr_units_count(units, SMR_UNIT_EXCLUDED)};
+}
+
+smr_status smr_collect(const char *folder, smr_units *units, smr_ledger *ledger,
+                       smr_collect_counts *counts) {
+  *counts = smr_collect_count(units, ledger);
   collector *c = NULL;
   SMR_TRY(smr_memory_alloc(1, sizeof *c, "collection", &c));
   c->ledger = ledger;

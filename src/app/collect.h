@@ -9,6 +9,11 @@ typedef struct {
   int64_t n_done, n_failed, n_quarantined, n_pending, n_excluded;
 } smr_collect_counts;
 
+/* Bytes of a unit's record, and about those of results.h5. SMR_ERR_LIMIT. Local. */
+smr_status smr_collect_measure(const smr_units *units, int64_t *record_bytes,
+                               int64_t *result_bytes) SMR_NODISCARD;
+/* Sets the units' status from the ledger, and counts. Local. */
+smr_collect_counts smr_collect_count(smr_units *units, const smr_ledger *ledger);
 /* Writes FOLDER/results.h5 and sets the units' status from the ledger, after damaged parts were
  * dropped from it (with a warning each). Local. */
 smr_status smr_collect(const char *folder, smr_units *units, smr_ledger *ledger,

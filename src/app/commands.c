@@ -26,11 +26,20 @@ smr_status smr_command_collect(const smr_cli *cli, const smr_context *world) {
   smr_ledger *ledger = NULL;
   smr_collect_counts counts = {0};
   int64_t n_dropped = 0;
+  char path[SMR_PATH_BYTES];
   SMR_TRY(smr_cli_load_folder(cli->argument[0], &job));
   smr_status status = SMR_OK;
   SMR_TRY_DONE(smr_units_create(job.job, job.experiment, job.survey, &units));
   SMR_TRY_DONE(smr_ledger_read(job.folder, &ledger));
   SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));
+  SMR_TRY_DONE(smr_file_join(path, job.folder, "results.h5"));
+  if (smr_collect_count(units, ledger).n_done == 0 && smr_file_exists(path)) {
+    SMR_FAIL_DONE(
+        SMR_ERR_INPUT,
+        "%s knows of no finished unit, and has a results.h5, which is left as it is; were "
+        "journal/ or parts/ taken away?",
+        job.folder);
+  }
   SMR_TRY_DONE(smr_collect(job.folder, units, ledger, &counts));
   smr_collect_print_failures(units, ledger);
   smr_log_info("%s/results.h5: %" PRId64 " units done, %" PRId64 " pending, %" PRId64

@@ -157,7 +157,11 @@ static int list_submitted(const char *folder, char *ids, size_t bytes) {
       smr_file_read(path, 1 << 20, &text, &length) != SMR_OK) {
     return 0;
   }
-  for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+  /* Whole lines of the end. */
+  const size_t most = bytes / 2;
+  char *newest = length > most ? strchr(text + length - most, '\n') : text;
+  for (char *line = newest != NULL ? strtok_r(newest, "\n", &rest) : NULL; line != NULL;
+       line = strtok_r(NULL, "\n", &rest)) {
     size_t digits = strspn(line, "0123456789");
     if (digits > 0 && digits < 20 && used + digits + 2 < bytes) {
       used += (size_t)snprintf(ids + used, bytes - used, "%s%.*s", used > 0 ? "," : "", (int)digits,

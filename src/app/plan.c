@@ -35,22 +35,6 @@ static smr_status add_costs(smr_plan *plan) {
   return SMR_OK;
 }
 
-static smr_status count_files(smr_plan *plan) {
-  smr_schema outputs = {0}, summaries = {0};
-  int64_t record = 0, summary = 0;
-  smr_status status = SMR_OK;
-  SMR_TRY_DONE(plan->job.experiment->describe(plan->job.job, &outputs, &summaries));
-  SMR_TRY_DONE(smr_schema_count(&outputs, &record));
-  SMR_TRY_DONE(smr_schema_count(&summaries, &summary));
-  SMR_TRY_DONE(smr_int_multiply(record, 8, "bytes of a record", &plan->record_bytes));
-  SMR_TRY_DONE(smr_int_multiply(plan->record_bytes, plan->units->n_cells, "bytes of results.h5",
-                                &plan->result_bytes));
-done:
-  smr_schema_clear(&outputs);
-  smr_schema_clear(&summaries);
-  return status;
-}
-
 /* A wall time is bounded by the work over the ranks, and by the longest unit. */
 static double predict_wall(const smr_plan *plan, int64_t n_ranks) {
   int64_t shared = plan->takes_any_ranks ? smr_int_min(n_ranks, plan->most_shards) : 1;
@@ -186,7 +170,7 @@ smr_status smr_plan_create(const smr_cli *cli, bool is_later, smr_plan *plan) {
   plan->takes_any_ranks =
       plan->job.experiment->is_rank_free && smr_job_get_common(plan->job.job)->ranks_per_unit < 0;
   SMR_TRY_DONE(add_costs(plan));
-  SMR_TRY_DONE(count_files(plan));
+  SMR_TRY_DONE(smr_collect_measure(plan->units, &plan->record_bytes, &plan->result_bytes));
 done:
   smr_memory_free(text);
   if (status != SMR_OK) {

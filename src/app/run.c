@@ -451,13 +451,14 @@ static smr_status run_classes(run_work *run) {
 
 /* --- after the work --- */
 
-static smr_status conclude(const run_work *run, const smr_collect_counts *counts) {
+static smr_status conclude(const run_work *run, const smr_collect_counts *counts,
+                           bool is_collected) {
   char elapsed[32];
   smr_clock_format_duration(smr_clock_monotonic_s() - run->start_s, elapsed, sizeof elapsed);
   int64_t n_bad = counts->n_failed + counts->n_quarantined;
-  smr_log_info("%" PRId64 " of %" PRId64 " units done, %" PRId64 " failed, in %s; results in "
-               "%s/results.h5",
-               counts->n_done, run->units->n_ordered, n_bad, elapsed, run->job.folder);
+  smr_log_info("%" PRId64 " of %" PRId64 " units done, %" PRId64 " failed, in %s; %s%s/results.h5",
+               counts->n_done, run->units->n_ordered, n_bad, elapsed,
+               is_collected ? "results in " : "no new ", run->job.folder);
   smr_log_detail("rank 0's group waited %.2f s for others", run->idle_s);
   if (counts->n_pending > 0) {
     const char *cause = smr_stop_get_signal() != 0  ? "a signal asked to stop"
@@ -493,21 +494,44 @@ static void print_report(const run_work *run) {
   smr_text_clear(&text);
 }
 
+/* Whether a partial results.h5 takes longer to write than a stop may: what Slurm leaves may be half
+ * a minute. */
+static smr_status is_too_large(const run_work *run, bool *too_large) {
+  static const int64_t most_bytes = (int64_t)256 << 20;
+  char size[32];
+  int64_t record = 0, bytes = 0;
+  SMR_TRY(smr_collect_measure(run->units, &record, &bytes));
+  *too_large = run->is_stopped && bytes > most_bytes;
+  if (*too_large) {
+    smr_log_info("results.h5 (%s) isn't made at a stop: 'simmer collect %s' makes it from what is "
+                 "finished",
+                 smr_memory_format(bytes, size, sizeof size), run->job.folder);
+  }
+  return SMR_OK;
+}
+
 /* Rank 0 builds results.h5. */
 static smr_status collect(run_work *run) {
   smr_ledger *ledger = NULL;
   smr_collect_counts counts = {0};
   int64_t n_dropped = 0;
+  bool too_large = false;
   if (run->is_stopped) {
     smr_log_info("stopping: everything that is finished is saved");
   }
   SMR_TRY(smr_ledger_read(run->job.folder, &ledger));
   smr_status status = SMR_OK;
+  SMR_TRY_DONE(is_too_large(run, &too_large));
+  if (too_large) {
+    counts = smr_collect_count(run->units, ledger);
+    status = conclude(run, &counts, false);
+    goto done;
+  }
   SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));
   SMR_TRY_DONE(smr_collect(run->job.folder, run->units, ledger, &counts));
   smr_collect_print_failures(run->units, ledger);
   print_report(run);
-  status = conclude(run, &counts);
+  status = conclude(run, &counts, true);
 done:
   smr_ledger_destroy(&ledger);
   return status;

@@ -67,7 +67,11 @@ static smr_status call_sbatch(const char *script, char id[32]) {
   }
   int code = pipe != NULL ? pclose(pipe) : -1;
   answer[strspn(answer, "0123456789")] = '\0';
-  if (code == -1 || !WIFEXITED(code) || WEXITSTATUS(code) != 0 || answer[0] == '\0') {
+  if (answer[0] != '\0' && code != -1 && WIFEXITED(code) && WEXITSTATUS(code) != 0) {
+    smr_log_warning("sbatch took the job as %s and ended with %d: that is the job's own exit code "
+                    "when sbatch waits for it",
+                    answer, WEXITSTATUS(code));
+  } else if (code == -1 || !WIFEXITED(code) || WEXITSTATUS(code) != 0 || answer[0] == '\0') {
     status = smr_error_set(SMR_ERR_IO,
                            code != -1 && WIFEXITED(code) && WEXITSTATUS(code) == 127
                                ? "there is no sbatch here: submit from a login node of a Slurm "

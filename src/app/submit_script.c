@@ -59,6 +59,17 @@ static int find_profile(const smr_cli *cli, char path[SMR_PATH_BYTES]) {
   return smr_file_exists(path);
 }
 
+/* Whether there is more than comments. */
+static bool has_content(const char *text) {
+  for (const char *c = text; *c != '\0'; c += strcspn(c, "\n"), c += *c == '\n') {
+    c += strspn(c, " \t\r");
+    if (*c != '#' && *c != '\n' && *c != '\0') {
+      return true;
+    }
+  }
+  return false;
+}
+
 /* A profile is a job file of one section: the same parser, the same messages. */
 smr_status smr_site_read(const smr_cli *cli, smr_site *site, smr_job **profile) {
   static const smr_job_experiment kinds[] = {{"site", &site_table, NULL}};
@@ -72,15 +83,24 @@ smr_status smr_site_read(const smr_cli *cli, smr_site *site, smr_job **profile) 
   if (is_found) {
     SMR_TRY(smr_file_read(path, 1 << 20, &text, &bytes));
   }
-  smr_status status = smr_job_parse(is_found ? text : nothing, is_found ? path : "defaults", 2,
+  const bool is_used = is_found && has_content(text);
+  smr_status status = smr_job_parse(is_used ? text : nothing, is_found ? path : "defaults", 2,
                                     overrides, 1, kinds, &report, profile);
   smr_memory_free(text);
   if (status == SMR_OK) {
     smr_job_configure(*profile, 0, &common, site);
+    if (site->most_time_s > 0 && site->most_time_s < 2 * (double)site->signal_s) {
+      SMR_FAIL_DONE(
+          SMR_ERR_USAGE,
+          "%s: a most_time of %g s leaves no time to work, as ranks are told to stop %g s "
+          "before; give at least twice site.signal_seconds",
+          is_found ? path : "defaults", site->most_time_s, (double)site->signal_s);
+    }
   } else if (report.data != NULL) {
     fputs(report.data, stderr);
     smr_error_set(status, "%s", "");
   }
+done:
   smr_text_clear(&report);
   return status;
 }
@@ -101,15 +121,42 @@ static smr_status add_setting(smr_text *out, const char *name, const char *words
   return smr_text_add(out, "\n");
 }
 
-/* An option of sbatch: words as its comment lines take them, % as it is. */
-static smr_status add_option(smr_text *out, const char *name, const char *words,
-                             const char *ending) {
-  SMR_TRY(smr_text_add(out, "#SBATCH --%s=\"", name));
+/* Words in double quotes, as sbatch takes them in comment lines. */
+static smr_status add_quoted(smr_text *out, const char *words) {
+  SMR_TRY(smr_text_add(out, "\""));
   for (const char *c = words; *c != '\0'; ++c) {
-    const char *before = *c == '"' || *c == '\\' ? "\\" : *c == '%' ? "%" : "";
-    SMR_TRY(smr_text_add(out, "%s%c", before, *c));
+    SMR_TRY(smr_text_add(out, "%s%c", *c == '"' || *c == '\\' ? "\\" : "", *c));
   }
-  return smr_text_add(out, "%s\"\n", ending);
+  return smr_text_add(out, "\"");
+}
+
+static smr_status add_option(smr_text *out, const char *name, const char *words) {
+  SMR_TRY(smr_text_add(out, "#SBATCH --%s=", name));
+  SMR_TRY(add_quoted(out, words));
+  return smr_text_add(out, "\n");
+}
+
+/* Slurm's log in the folder, each % of whose name is a pattern but for two of them. */
+static smr_status add_log(smr_text *out, const char *folder) {
+  smr_text path = {0};
+  smr_status status = SMR_OK;
+  for (const char *c = folder; *c != '\0'; ++c) {
+    SMR_TRY_DONE(smr_text_add(&path, "%s%c", *c == '%' ? "%" : "", *c));
+  }
+  SMR_TRY_DONE(smr_text_add(&path, "/log/slurm-%%j.out"));
+  status = add_option(out, "output", path.data);
+done:
+  smr_text_clear(&path);
+  return status;
+}
+
+/* One word of the command line: its value, after the first '=', in quotes where it needs them. */
+static smr_status add_word(smr_text *out, const char *word) {
+  const char *value = strchr(word, '=');
+  value = word[0] == '-' && value != NULL ? value + 1 : word;
+  SMR_TRY(smr_text_add_bytes(out, word, (size_t)(value - word)));
+  const bool is_plain = value[0] != '\0' && strpbrk(value, " \t\"'\\#") == NULL;
+  return is_plain ? smr_text_add(out, "%s", value) : add_quoted(out, value);
 }
 
 /* The shell's own path of a file that is given from where we are. */
@@ -148,8 +195,8 @@ static smr_status add_user_options(const smr_cli *cli, smr_text *out) {
       SMR_FAIL(SMR_ERR_USAGE, "submit: after -- come options of sbatch, and '%s' is none",
                cli->extra[i]);
     }
-    SMR_TRY(smr_text_add(out, "%s%s", is_option ? (i > 0 ? "\n#SBATCH " : "#SBATCH ") : " ",
-                         cli->extra[i]));
+    SMR_TRY(smr_text_add(out, "%s", is_option ? (i > 0 ? "\n#SBATCH " : "#SBATCH ") : " "));
+    SMR_TRY(add_word(out, cli->extra[i]));
   }
   return cli->n_extra > 0 ? smr_text_add(out, "\n") : SMR_OK;
 }
@@ -158,9 +205,13 @@ static smr_status add_header(const smr_cli *cli, const smr_plan *plan, const smr
                              const char *folder, smr_text *out) {
   const smr_plan_batch batch = choose_batch(cli, plan, site);
   const int64_t minutes = (int64_t)(batch.seconds / 60);
-  SMR_TRY(smr_text_add(out, "#!/bin/bash\n# Written by 'simmer submit': %s of job file %s.\n",
-                       plan->job.experiment->name, cli->argument[0]));
-  SMR_TRY(add_option(out, "job-name", smr_job_get_common(plan->job.job)->name, ""));
+  SMR_TRY(smr_text_add(out, "#!/bin/bash\n# Written by 'simmer submit': %s of job file ",
+                       plan->job.experiment->name));
+  for (const char *c = cli->argument[0]; *c != '\0'; ++c) {
+    SMR_TRY(smr_text_add(out, "%c", (unsigned char)*c < ' ' ? '?' : *c));
+  }
+  SMR_TRY(smr_text_add(out, ".\n"));
+  SMR_TRY(add_option(out, "job-name", smr_job_get_common(plan->job.job)->name));
   SMR_TRY(smr_text_add(out, "#SBATCH --ntasks=%" PRId64 "\n#SBATCH --cpus-per-task=1\n",
                        batch.n_ranks));
   if (site->cores_per_node > 0) {
@@ -171,12 +222,12 @@ static smr_status add_header(const smr_cli *cli, const smr_plan *plan, const smr
   SMR_TRY(smr_text_add(out, "#SBATCH --time=%" PRId64 ":%02" PRId64 ":00\n", minutes / 60,
                        minutes % 60));
   if (site->partition[0] != '\0') {
-    SMR_TRY(add_option(out, "partition", site->partition, ""));
+    SMR_TRY(add_option(out, "partition", site->partition));
   }
   if (site->account[0] != '\0') {
-    SMR_TRY(add_option(out, "account", site->account, ""));
+    SMR_TRY(add_option(out, "account", site->account));
   }
-  SMR_TRY(add_option(out, "output", folder, "/log/slurm-%j.out"));
+  SMR_TRY(add_log(out, folder));
   SMR_TRY(smr_text_add(out, "#SBATCH --signal=B:USR1@%" PRId64 "\n", site->signal_s));
   SMR_TRY(smr_text_add(out, "#SBATCH --requeue\n#SBATCH --open-mode=append\n"));
   return add_user_options(cli, out);

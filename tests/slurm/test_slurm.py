@@ -123,10 +123,17 @@ def test_scripts(place: Place) -> None:
     job = place.job("dry", SWEEP % 10)
     profile = place.where / "site.yaml"
     profile.write_text("site: {partition: main, launcher: srun, cores_per_node: 2, most_nodes: 2, most_time: '02:00:00'}\n")
-    for options in ([], ["--site", profile], ["-s", "name='it''s 5%'", "-n", "3"], ["--", "--array=1-4", "--time=5"]):
+    for options in ([], ["--site", profile], ["-s", "name='it''s 5%'", "-n", "3"], ["--", "--array=1-4", "--time=5"],
+                    ["--", "--comment=say \"hi\" # it's", "--comment", "hello world"]):
         done = place.call("submit", job, "--dry-run", *options)
         check(done.returncode == 0 and not (place.where / "out").exists(), f"dry run: {done.returncode} {done.stderr}")
         check(place.takes(done.stdout), f"the script of {options}")
+        check("--comment" not in options or '--comment "hello world"' in done.stdout, f"quotes: {done.stdout}")
+    profile.write_text("# nothing but a comment\n\n")
+    check(place.call("submit", job, "--dry-run", "--site", profile).returncode == 0, "a site file without a line")
+    profile.write_text("site: {most_time: 60}\n")
+    done = place.call("submit", job, "--dry-run", "--site", profile)
+    check(done.returncode == 2 and "signal_seconds" in done.stderr, f"a time limit that leaves no time: {done.stderr}")
     profile.write_text("site: {partitoin: main}\n")
     done = place.call("submit", job, "--dry-run", "--site", profile)
     check(done.returncode == 2 and "partition" in done.stderr and "site.yaml:1:" in done.stderr, f"a wrong profile: {done.stderr}")
@@ -194,6 +201,47 @@ def test_array(place: Place) -> None:
     writers = len(list((place.where / "shared/journal").glob("*.log")))
     check(writers > 1, "one job did all the work")
     same(reference(place.where, job, "shared-alone") / "results.h5", place.where / "shared/results.h5", "shared sweep")
+
+
+def test_array_requeue(place: Place) -> None:
+    """Every task of an array requeues itself, also the one that has the number of the whole; a cancelled one isn't taken along."""
+    job = place.job("tasks", SWEEP % 4000)
+    id = place.submit(job, "tasks", "--array=1-2", "--time=10", ranks=1)
+    place.wait_for_progress("tasks")
+    place.cluster.wait_for(lambda: place.cluster.states(id).count("RUNNING") == 2, 60, "two tasks don't run")
+    place.cluster.ask("scancel", "-b", "-s", "USR1", id)
+    place.cluster.wait_for(lambda: place.log("").count("requeueing") == 2, 60, f"no requeue of both: {place.log('')}")
+    place.cluster.wait_for(lambda: place.cluster.states(id).count("RUNNING") == 2, 120, "two tasks don't run again")
+    place.cluster.ask("scancel", f"{id}_1")
+    place.cluster.wait_for(lambda: "CANCELLED" in place.cluster.states(id), 60, "task 1 isn't cancelled")
+    place.wait_for_progress("tasks")
+    place.cluster.ask("scancel", "-b", "-s", "USR1", f"{id}_2")
+    place.wait_for_end(id, end=("COMPLETED", "CANCELLED"))
+    check(sorted(place.cluster.states(id)) == ["CANCELLED", "COMPLETED"], f"tasks ended as {place.cluster.states(id)}")
+    check(place.log("").count("requeueing") == 3, f"requeues: {place.log('')}")
+    same(reference(place.where, job, "tasks-alone") / "results.h5", place.where / "tasks/results.h5", "sweep of requeued tasks")
+
+
+def test_by_hand(place: Place) -> None:
+    """slurm/run.sbatch itself: -o is the output folder, --fresh begins anew once and not at every restart."""
+    job = place.job("hand", SWEEP % 2500)
+    script = str(SOURCE.resolve() / "slurm/run.sbatch")
+    out = place.where / "elsewhere"
+    check(place.call("run", job, "-o", out, "-q", "--time-limit", "0:0:3").returncode == 75, "the first run")
+    log = place.where / "log"
+    log.mkdir()
+    done = subprocess.run(["sbatch", "--parsable", "--ntasks=2", "--time=10", f"--output={log}/slurm-%j.out", script, str(job), "-o", str(out),
+                           "--fresh"], env={**place.environment, "SIMMER": str(SIMMER.resolve())}, cwd=place.where, capture_output=True, text=True)
+    if not check(done.returncode == 0, f"sbatch: {done.stderr}"):
+        return
+    id = done.stdout.strip()
+    place.cluster.wait_for(lambda: list(place.where.glob("elsewhere.old-*")), 60, "--fresh does nothing")
+    place.wait_for_progress("elsewhere")
+    place.cluster.ask("scancel", "-b", "-s", "USR1", id)
+    place.cluster.wait_for(lambda: "requeueing" in place.log(id), 60, f"no requeue: {place.log(id)}")
+    place.wait_for_end(id)
+    check(len(list(place.where.glob("elsewhere.old-*"))) == 1, "a restart began anew")
+    same(reference(place.where, job, "hand-alone") / "results.h5", out / "results.h5", "sweep of a script by hand")
 
 
 def test_cancel(place: Place) -> None:
@@ -277,6 +325,9 @@ def test_chain(place: Place) -> None:
 def test_broken_chain(place: Place) -> None:
     """Nothing is submitted when one job is wrong; what is queued already is named when Slurm refuses; nothing waits for ever."""
     jobs = [place.job("failing", FAILING), *(place.job(name, SWEEP.replace("sweep", name, 1) % 2) for name in ("after", "third"))]
+    for words, code in ((["--help"], 0), ([jobs[0].name, "--help"], 0), ([jobs[0].name, "-x"], 2), ([], 2)):
+        done = subprocess.run([str(CHAIN), *words], cwd=place.where, capture_output=True, text=True)
+        check(done.returncode == code and "submit" not in done.stdout[:40] and not (place.where / "out").exists(), f"chain.sh {words}: {done}")
     bad = place.job("bad", CHAIN_PARTITION.replace("scans: 400", "scans: 0"))
     done = chain(place, jobs[0], bad)
     check(done.returncode == 1 and "partition.scans" in done.stderr and "bad.yaml can't be submitted" in done.stderr and
@@ -336,8 +387,8 @@ def perform(slurm: Cluster, tests: list) -> None:
 
 if why_not():
     skip(why_not())
-lines = [[test_scripts, test_bad_job, test_requeue, test_array, test_cancel], [test_time_limit],
-         [test_later, test_broken_chain, test_chain]] # side by side
+lines = [[test_scripts, test_bad_job, test_requeue, test_array, test_cancel], [test_time_limit, test_array_requeue],
+         [test_later, test_broken_chain, test_chain, test_by_hand]] # side by side
 chosen = [[t for t in line if len(sys.argv) < 2 or t.__name__ in sys.argv] for line in lines]
 with Cluster(nodes=2, cpus=8) as slurm, ThreadPoolExecutor(len(lines)) as pool:
     for done in [pool.submit(perform, slurm, line) for line in chosen]:
