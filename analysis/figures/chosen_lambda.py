@@ -1,7 +1,7 @@
 """What each way of choosing lambda takes, against the oracle's: boxes of log10(lambda/lambda_oracle).
 
 One panel for each case of the sweep: the values of every axis but N_i, N_f, lambda and replicates,
-such as designs with noise models.
+such as designs with noise models. The title says how many there are if not all have room.
 """
 
 from __future__ import annotations
@@ -57,11 +57,13 @@ def draw(result: Result) -> Figure:
     # Axes that the other figures hold fixed are the panels here.
     with load(result.path) as data:
         data, _ = narrow(data, result.selection, [str(d) for d in data.dims])
-        cases = [_load_case(label, chosen) for label, chosen in _split(data)][:MOST_PANELS]
+        every = list(_split(data))
+        cases = [_load_case(label, chosen) for label, chosen in every[:MOST_PANELS]]
+    title = r"Chosen $\lambda$ against the best"
+    if len(every) > len(cases):
+        title += f" (the first {len(cases)} of {len(every)} cases; --select shows others)"
     height = max(2.6, 1.3 + 0.2 * len(cases[0].decades))
-    figure, all_axes = style.new_figure(
-        r"Chosen $\lambda$ against the best", columns=len(cases), height=height
-    )
+    figure, all_axes = style.new_figure(title, columns=len(cases), height=height)
     for i, (axes, case) in enumerate(zip(all_axes, cases, strict=True)):
         axes.sharex(all_axes[0])
         _draw_case(axes, case)

@@ -22,7 +22,7 @@ from analysis.results import (
 
 ERROR, INDEX = "estimation_error", "estimation_error_tail_index"
 THEORY = "estimation_error_tail_index_theory"
-FEWEST = 1000  # replicates
+FEWEST = 1000  # finished replicates of a cell, and of the whole axis
 HEAVIEST = 2.0  # the largest tail index that is drawn: the mean has an error above it
 POINTS = 40  # of one line
 TAIL_SHARE = 0.005  # of the replicates, what Hill's index is taken from
@@ -37,13 +37,24 @@ def needs(result: Result) -> str | None:
         return f"no {ERROR} with its tail index"
     if not (get_lambdas(result.data) == 0).any():
         return "no lambda = 0"
-    return None if _find_cells(get_sweep(result.data)) else "no cell near N_f = N_i"
+    if _find_cells(get_sweep(result.data)):
+        return None
+    return f"no cell near N_f = N_i with {FEWEST} finished replicates"
 
 
 def _find_cells(sweep: Sweep) -> list[int]:
-    """Those with a heavy tail, the heaviest first, then in the order of N_f/N_i."""
+    """Those with a heavy tail and enough finished replicates to see it, the heaviest first, then in
+    the order of N_f/N_i."""
     index = sweep.data[THEORY].transpose("cell").values
-    return sorted(np.flatnonzero(index <= HEAVIEST), key=lambda cell: (index[cell], cell))
+    at_zero = int(np.flatnonzero(get_lambdas(sweep.data) == 0)[0])
+    is_wanted = (index <= HEAVIEST) & (_count_finished(sweep, at_zero) >= FEWEST)
+    return sorted(np.flatnonzero(is_wanted), key=lambda cell: (index[cell], cell))
+
+
+def _count_finished(sweep: Sweep, at: int) -> np.ndarray:
+    """Replicates of each cell with a finite error at the lambda of this index."""
+    errors = sweep.data[ERROR].isel({"lambda": at}).transpose("cell", REPLICATE).values
+    return np.isfinite(errors).sum(axis=1)
 
 
 def draw(result: Result) -> Figure:
@@ -113,6 +124,8 @@ def _draw_cut(axes: Axes, sweep: Sweep, cell: int) -> list[Line2D]:
     if not (lambdas > 0).any():
         return []
     at = int(np.argmin(np.where(lambdas > 0, lambdas, np.inf)))
+    if _count_finished(sweep, at)[cell] < FEWEST:
+        return []
     x, share = make_survival(sweep.data[ERROR].isel({"cell": cell, "lambda": at}).values)
     data = sweep.data.isel(cell=cell)
     offset = int(data["features"]) - int(data["instances"])

@@ -497,6 +497,17 @@ class Figures(ResultCase):
         figure = self.draw("chosen_lambda", data, design="smooth")
         self.assertEqual(len(figure.axes), 2)
 
+    def test_chosen_lambda_says_what_it_leaves_out(self) -> None:
+        """Six cases in four panels; all that are asked for in as many need no word."""
+        data = xr.concat([zipped_cases()] * 2, "design")
+        self.assertEqual(self.plot(data), {"chosen_lambda"})
+        figure = self.draw("chosen_lambda", data)
+        self.assertEqual(len(figure.axes), 4)
+        self.assertIn("the first 4 of 6 cases", figure._suptitle.get_text())
+        figure = self.draw("chosen_lambda", data, design="smooth")
+        self.assertEqual(len(figure.axes), 4)
+        self.assertNotIn("cases", figure._suptitle.get_text())
+
     def test_choosers_have_one_name(self) -> None:
         """In all figures, and a row or mark for what was asked for only."""
         data = chosen()
@@ -601,6 +612,23 @@ class Figures(ResultCase):
         self.assertIn(r"$N_f - N_i = +2$: $1.51 \pm 0.15$ (1.5)", texts)
         self.assertEqual(sum("N_i = " in text for text in texts), 4 + 1)
         matplotlib.pyplot.close(figure)
+
+    def test_survival_of_unfinished_cells(self) -> None:
+        """A cell is drawn when enough of its own replicates are finished, however long the axis."""
+        data = tails().reindex({"lambda": [0.0, 0.1]}, fill_value=1.0)
+        error = data["estimation_error"] = data["estimation_error"].copy(deep=True)
+        error[:, 0] = np.nan  # N_f = N_i, not begun
+        error[999:, 1] = np.nan  # N_f = 11, one short
+        error[1000:, 2] = np.nan  # N_f = 13
+        error[999:, 2, 1] = np.nan  # where the penalty's curve would come from
+        self.assertEqual(self.plot(data, "--only", "survival"), {"survival"})
+        figure = self.draw("survival", data)
+        texts = [text.get_text() for text in figure.legends[0].get_texts()]
+        shown = [text.partition(":")[0] for text in texts if "N_i = " in text]
+        self.assertEqual(shown, ["$N_f - N_i = +1$", "$N_f - N_i = +2$"])
+        error[:, 2:4] = np.nan
+        with contextlib.closing(open_result(self.write(data))) as result:
+            self.assertIn("1000 finished", survival.needs(result))
 
     def test_survival_of_pareto(self) -> None:
         x, share = survival.make_survival(tails()["estimation_error"].values[:, 0, 0])
