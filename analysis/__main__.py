@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from analysis.files import show_bytes
+
 
 def _parse_selection(texts: Sequence[str]) -> dict[str, str]:
     pairs = [text.partition("=") for text in texts]
@@ -87,7 +89,7 @@ def _plot(arguments: argparse.Namespace) -> int:
             print(f"analysis: {text} (--select AXIS=VALUE takes another)", file=sys.stderr)
         folder = arguments.output or result.path.parent / "figures"
         for path in draw_all(result, folder, arguments.format, arguments.only):
-            print(path)
+            print(show_bytes(str(path)))
     finally:
         result.close()
     return 0
@@ -117,7 +119,8 @@ def _add_convert(commands: argparse._SubParsersAction) -> None:
 def _convert(arguments: argparse.Namespace) -> int:
     from analysis.convert import convert
 
-    print(convert(arguments.source, arguments.target, arguments.shape, arguments.force))
+    made = convert(arguments.source, arguments.target, arguments.shape, arguments.force)
+    print(show_bytes(str(made)))
     return 0
 
 
@@ -131,7 +134,7 @@ def _add_report(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="output folders")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="default: report.html in the first DIR"
+        "-o", "--output", type=Path, metavar="FILE", help="default: report.html in the first DIR with results"
     )
     parser.add_argument(
         "--bench",
@@ -145,8 +148,7 @@ def _add_report(commands: argparse._SubParsersAction) -> None:
 def _report(arguments: argparse.Namespace) -> int:
     from analysis.report import make_report
 
-    page = arguments.output or arguments.folders[0] / "report.html"
-    print(make_report(arguments.folders, page, arguments.bench))
+    print(show_bytes(str(make_report(arguments.folders, arguments.output, arguments.bench))))
     return 0
 
 
@@ -164,7 +166,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _fail(message: object, code: int) -> int:
-    print(f"analysis: error: {message}", file=sys.stderr)
+    print(f"analysis: error: {show_bytes(str(message))}", file=sys.stderr)
     return code
 
 

@@ -18,6 +18,11 @@ SEAL_BYTES = 16
 END_PLACES = (40, 44, 28, 28)
 
 
+def show_bytes(text: str) -> str:
+    r"""A file's name for the eye: bytes of it that aren't UTF-8 as \xff."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Lets `write` make a file beside `path`, then renames it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

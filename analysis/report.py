@@ -9,6 +9,7 @@ import base64
 import html
 import json
 import re
+import shlex
 import struct
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,13 +21,14 @@ import numpy as np
 import xarray as xr
 
 from analysis.figures import FIGURES
-from analysis.files import write_whole
+from analysis.files import show_bytes, write_whole
 from analysis.opening import open_any
 from analysis.plot import draw_all
 from analysis.results import (
     FILE_NAME,
     STATUS_DONE,
     ResultError,
+    find_file,
     get_names,
     load,
 )
@@ -34,6 +36,8 @@ from analysis.results import (
 STATUS_NAMES = ("pending", "done", "failed", "quarantined", "excluded")
 MOST_FAILURES, MOST_ROWS, MOST_WORDS = 10, 12, 6
 WIDE = 1.5  # figures that are wider than so many heights take the whole page
+MARK = "job.keys"  # of an output folder
+HARMLESS = re.compile(r"(log|\.nfs.*|job\.keys\.tmp.*)$")  # what may be in a new one
 RUN_FACT = re.compile(r'(\w+)=(?:"([^"]*)"|(\S+))')
 Z_NAME = re.compile(r"(^|_)z(_|$)|z_score")
 
@@ -46,9 +50,15 @@ h1 { font-size: 1.7rem; margin: 0 0 .2rem; } h2 { font-size: 1.3rem; margin: 2.5
 h3 { font-size: 1.05rem; margin: 1.5rem 0 .4rem; } p { margin: .4rem 0; } .soft { color: var(--soft); font-size: .92em; }
 code, pre { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .86em; overflow-wrap: anywhere; }
 pre { background: var(--wash); border: 1px solid var(--line); border-radius: 6px; padding: .8rem; white-space: pre-wrap; }
-.scroll { overflow-x: auto; }  table { border-collapse: collapse; margin: .4rem 0; font-size: .92em; font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; }
+@media (max-width: 45rem) { .scroll td:last-child:not(.number) { min-width: min(12rem, 55vw); } }
+@media screen { .scroll { background: linear-gradient(to right, var(--paper) 40%, transparent) left / 2.5rem 100% local,
+  linear-gradient(to left, var(--paper) 40%, transparent) right / 2.5rem 100% local,
+  linear-gradient(to right, #0003, transparent) left / .7rem 100%, linear-gradient(to left, #0003, transparent) right / .7rem 100%;
+  background-repeat: no-repeat; background-attachment: local, local, scroll, scroll; } }
+table { border-collapse: collapse; margin: .4rem 0; font-size: .92em; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .8rem .25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; color: var(--soft); } td.number, th.number { text-align: right; } td.bad { color: #b42318; font-weight: 600; }
+th { font-weight: 600; color: var(--soft); } td.number, th.number { text-align: right; white-space: nowrap; } td.bad { color: #b42318; font-weight: 600; }
 figure { margin: 1rem 0; } figure img { display: block; max-width: 100%; height: auto; border: 1px solid var(--line); border-radius: 6px; }
 figcaption { color: var(--soft); font-size: .92em; margin-top: .3rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 0 1.5rem; align-items: start;
@@ -62,15 +72,20 @@ details summary { cursor: pointer; color: var(--accent); } nav a { margin-right:
 """
 
 
-def make_report(folders: Sequence[Path], path: Path, bench: Path | None = None) -> Path:
-    """Writes the page about `folders` to `path`."""
-    runs = [Run(folder) for folder in folders]
+def make_report(folders: Sequence[Path], path: Path | None = None, bench: Path | None = None) -> Path:
+    """Writes the page about `folders` to `path`, by default into the first one that has results."""
+    runs: list[Run | Waiting] = []
     try:
-        limits = _read_bench(bench, folders)
-        text = _page(runs, limits)
+        for folder in folders:
+            runs.append(_open(folder))
+        done = [run for run in runs if isinstance(run, Run)]
+        if not done:
+            raise ResultError(f"{folders[0]}: no {FILE_NAME} in this folder (simmer collect makes it)")
+        text = _page(runs, _read_bench(bench, folders))
     finally:
         for run in runs:
             run.close()
+    path = path or done[0].folder / "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     return path
@@ -79,9 +94,9 @@ def make_report(folders: Sequence[Path], path: Path, bench: Path | None = None) 
 class Run:
     """An output folder and its results.h5."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder if folder.is_dir() else folder.parent
-        self.data: xr.Dataset = load(_find_results(folder))
+    def __init__(self, path: Path) -> None:
+        self.folder = path.parent
+        self.data: xr.Dataset = load(path)
         status = self.data["status"].values if "status" in self.data else np.array([STATUS_DONE])
         self.counts = {name: int((status == i).sum()) for i, name in enumerate(STATUS_NAMES)}
 
@@ -93,8 +108,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        match = re.search(r"^name: *(.+)$", self.get("job"), re.MULTILINE)
-        return match.group(1).strip('"') if match else self.folder.name
+        return _find_name(self.get("job")) or self.folder.name
 
     @property
     def starts(self) -> list[dict[str, str]]:
@@ -106,17 +120,48 @@ class Run:
         ]
 
 
-def _find_results(folder: Path) -> Path:
-    if folder.is_dir() and not (folder / FILE_NAME).is_file():
-        raise ResultError(f"{folder}: no {FILE_NAME} in this folder (simmer collect makes it)")
-    return folder / FILE_NAME if folder.is_dir() else folder
+class Waiting:
+    """An output folder without results.h5: new, or its first run isn't over."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = folder / "job.yaml"
+        self.job = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        self.is_begun = (folder / MARK).is_file()
+
+    @property
+    def name(self) -> str:
+        return _find_name(self.job) or self.folder.resolve().name
+
+    def close(self) -> None:
+        pass
+
+
+def _open(path: Path) -> Run | Waiting:
+    """What is known of a folder, or of a results.h5."""
+    if not path.is_dir() or (path / FILE_NAME).is_file():
+        return Run(find_file(path))
+    if not (path / MARK).is_file() and not all(HARMLESS.match(p.name) for p in path.iterdir()):
+        raise ResultError(f"{path}: not an output folder of simmer: it has neither {FILE_NAME} nor {MARK}")
+    return Waiting(path)
+
+
+def _find_name(job: str) -> str:
+    """The name in a job file as simmer writes it: plain, or quoted with JSON's escapes."""
+    match = re.search(r"^name: *(.+)$", job, re.MULTILINE)
+    if not match:
+        return ""
+    try:
+        return str(json.loads(match.group(1))) if match.group(1).startswith('"') else match.group(1)
+    except ValueError:
+        return match.group(1).strip('"')
 
 
 # ---- pieces of a page ----
 
 
 def _escape(text: object) -> str:
-    return html.escape(str(text), quote=True)
+    return html.escape(show_bytes(str(text)), quote=True)
 
 
 @dataclass(frozen=True)
@@ -141,7 +186,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     titles = [Cell(t, "number" if numeric[i] else "") for i, t in enumerate(head)]
     lines = ["<tr>" + "".join(show(c, "th") for c in titles) + "</tr>"] if any(head) else []
     lines += ["<tr>" + "".join(show(c, "td") for c in row) + "</tr>" for row in rows]
-    return f'<div class="scroll"><table>{"".join(lines)}</table></div>'
+    return f'<div class="scroll" tabindex="0"><table>{"".join(lines)}</table></div>'
 
 
 def _number(value: float, digits: int = 4) -> Cell:
@@ -163,7 +208,7 @@ def _duration(seconds: float) -> str:
 # ---- the page ----
 
 
-def _page(runs: Sequence[Run], limits: list[dict] | None) -> str:
+def _page(runs: Sequence[Run | Waiting], limits: list[dict] | None) -> str:
     now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     title = ", ".join(run.name for run in runs)
     links = "".join(f'<a href="#run{i}">{_escape(run.name)}</a>' for i, run in enumerate(runs))
@@ -174,10 +219,11 @@ def _page(runs: Sequence[Run], limits: list[dict] | None) -> str:
         f'<nav>{links}{tail}<a href="#cite">how to cite</a></nav>' if len(runs) > 1 else "",
     ]
     for i, run in enumerate(runs):
-        parts.append(f'<section id="run{i}">{"".join(_describe(run))}</section>')
+        pieces = _describe(run) if isinstance(run, Run) else _describe_waiting(run)
+        parts.append(f'<section id="run{i}">{"".join(pieces)}</section>')
     if limits:
         parts.append(f'<section id="limits">{_describe_limits(limits)}</section>')
-    parts.append(f'<section id="cite">{_cite(runs)}</section>')
+    parts.append(f'<section id="cite">{_cite([run for run in runs if isinstance(run, Run)])}</section>')
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -200,6 +246,30 @@ def _describe(run: Run) -> Iterator[str]:
     yield f"<details><summary>the job file</summary><pre>{_escape(run.get('job'))}</pre></details>"
 
 
+def _quote(path: Path) -> str:
+    """A path as a shell takes it."""
+    text = str(path)
+    if show_bytes(text) == text:
+        return shlex.quote(text)
+    text = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{show_bytes(text)}'"
+
+
+def _describe_waiting(run: Waiting) -> Iterator[str]:
+    yield f"<h2>{_escape(run.name)}</h2>"
+    if not run.is_begun:
+        yield f"<p>No results yet: nothing has run in <code>{_escape(run.folder)}</code>.</p>"
+        return
+    folder = _escape(_quote(run.folder))
+    yield (
+        f"<p>No results yet: <code>simmer status {folder}</code> tells how far it is, "
+        f"<code>simmer collect {folder}</code> writes what is finished.</p>"
+    )
+    yield f'<div class="figures">{"".join(_figures(run))}</div>'
+    if run.job:
+        yield f"<details><summary>the job file</summary><pre>{_escape(run.job)}</pre></details>"
+
+
 def _describe_state(run: Run) -> str:
     total = sum(n for name, n in run.counts.items() if name != "excluded")
     rows = [[name, _count(n)] for name, n in run.counts.items() if n > 0]
@@ -209,7 +279,7 @@ def _describe_state(run: Run) -> str:
     )
 
 
-def _figures(run: Run) -> Iterator[str]:
+def _figures(run: Run | Waiting) -> Iterator[str]:
     meanings = {kind.name: kind.meaning for kind in FIGURES}
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -1,7 +1,9 @@
 """The report page and the example notebook: made from real results, looked at by a real browser without a screen."""
+import html
 import json
 import os
 import re
+import shlex
 import shutil
 import struct
 import subprocess
@@ -26,6 +28,13 @@ data: {source: teacher, features: 20, instances: 30}
 ridge: {lambda: [1e-20], method: gram}
 sweep: {replicate: {count: 2}}
 """
+ESCAPED = """
+name: 'a"c \\ é'
+experiment: ridge
+data: {source: teacher, features: 4, noise: 0.5}
+ridge: {lambda: [0, 1]}
+sweep: {data.instances: [3, 6], replicate: {count: 5}}
+"""
 TRAINING = """
 name: training
 experiment: rbm
@@ -36,7 +45,10 @@ train: {batch: 50, epochs: 3}
 # Added to a copy of the page: what a reader's browser makes of it, as text.
 PROBE = """<script>addEventListener('load', () => { const all = [...document.images];
 const seen = all.filter(i => i.complete && i.naturalWidth > 100 && i.getBoundingClientRect().width > 100).length;
-document.title = `probe ${all.length} ${seen} ${document.documentElement.scrollWidth} ${innerWidth}`; });</script></body>"""
+document.querySelectorAll('details').forEach(d => d.open = true);
+const cut = [...document.querySelectorAll('table')].filter(t => { const box = t.parentElement;
+  return getComputedStyle(box).overflowX != 'auto' || box.getBoundingClientRect().right > innerWidth; }).length;
+document.title = `probe ${all.length} ${seen} ${document.documentElement.scrollWidth} ${innerWidth} ${cut}`; });</script></body>"""
 
 
 def browse(page: Path, size: str, *options: str) -> subprocess.CompletedProcess:
@@ -74,11 +86,12 @@ def test_page(where: Path, folders: list[Path]) -> None:
     (where / "probe.html").write_text(text.replace("</body>", PROBE), encoding="utf-8")
     for size in ("1200,900", "390,844"): # a desk and a phone
         seen = browse(where / "probe.html", size, "--dump-dom")
-        found = re.search(r"<title>probe (\d+) (\d+) (\d+) (\d+)</title>", seen.stdout)
+        found = re.search(r"<title>probe (\d+) (\d+) (\d+) (\d+) (\d+)</title>", seen.stdout)
         if check(found is not None, f"no page at {size}: {seen.stdout[:300]} {seen.stderr[-500:]}"):
-            n_images, n_seen, width, inner = map(int, found.groups())
+            n_images, n_seen, width, inner, cut = map(int, found.groups())
             check(n_images == n_seen >= 6, f"{n_seen} of {n_images} figures are visible at {size}")
             check(width <= inner, f"the page is {width} wide on a screen of {inner}")
+            check(cut == 0, f"{cut} tables are cut off at {size}")
         check("CONSOLE" not in seen.stderr, f"console messages at {size}: {seen.stderr[-800:]}")
     browse(page, "1200,3000", f"--screenshot={where}/shot.png")
     shot = (where / "shot.png").read_bytes()
@@ -87,6 +100,49 @@ def test_page(where: Path, folders: list[Path]) -> None:
     check((where / "page.pdf").read_bytes().startswith(b"%PDF"), "the page can't be printed")
     if os.environ.get("SIMMER_KEEP"):
         shutil.copytree(where, os.environ["SIMMER_KEEP"], dirs_exist_ok=True)
+
+
+def test_names(where: Path) -> None:
+    """A job's name is what its author meant; bytes of a folder's name that aren't UTF-8 are shown as escapes."""
+    (where / "escaped.yaml").write_text(ESCAPED, encoding="utf-8")
+    place = where / os.fsdecode(b"bad\xff")
+    done = run(["run", where / "escaped.yaml", "-o", where / "plain"])
+    check(done.returncode == 0, f"a job with a strange name: {done.stderr}")
+    (where / "plain").rename(place)
+    for words in (("report", place), ("plot", place, "--only", "danger_zone")):
+        done = analysis(*words)
+        check(done.returncode == 0 and "bad\\xff" in done.stdout, f"{words[0]} of {place!r}: {done.stdout} {done.stderr}")
+    check((place / "figures" / "danger_zone.png").is_file(), "no figure in a folder with a strange name")
+    if check((place / "report.html").is_file(), "no page in a folder with a strange name"):
+        text = (place / "report.html").read_text(encoding="utf-8")
+        name = "a&quot;c \\ é"
+        for words in (f"<title>{name}</title>", f"<h1>{name}</h1>", f"<h2>{name}</h2>", f"({name}: seed ", "bad\\xff</code>"):
+            check(words in text, f"the page lacks {words!r}")
+    done = analysis("report", where / os.fsdecode(b"none\xff"))
+    check(done.returncode == 2 and "none\\xff: no such" in done.stderr, f"no folder: {done.returncode} {done.stderr}")
+
+
+def test_waiting(where: Path, folders: list[Path]) -> None:
+    """Folders without results are told from those that have some, and from those that aren't simmer's."""
+    new, begun, foreign = where / "new", where / "it's begun", where / "foreign"
+    new.mkdir()
+    foreign.mkdir()
+    (foreign / "letter.txt").write_text("Dear all")
+    shutil.copytree(folders[0], begun, ignore=shutil.ignore_patterns("results.h5", "report.html"))
+    done = analysis("report", new, begun, folders[0])
+    page = folders[0] / "report.html"
+    if check(done.returncode == 0 and page.is_file(), f"report ends with {done.returncode}: {done.stderr}"):
+        text = page.read_text(encoding="utf-8")
+        quoted = html.escape(shlex.quote(str(begun)))
+        for words in (f"nothing has run in <code>{new}</code>", f"<code>simmer status {quoted}</code>", f"<code>simmer collect {quoted}</code>",
+                      "<h2>new</h2>", '<section id="run2"><h2>ridge &lt;b&gt; &amp; co</h2>', "estimation_error_z"):
+            check(words in text, f"the page lacks {words!r}")
+        check(text.count("<h2>ridge &lt;b&gt; &amp; co</h2>") == 2, "a job that isn't finished is named by its job file")
+    check(not list(new.iterdir()), "a new folder doesn't stay empty, and no job could run in it")
+    for words, reason in (((new, begun), "no results.h5"), ((folders[0], foreign), "not an output folder"),
+                          ((folders[0], where / "nowhere"), "no such file or folder")):
+        done = analysis("report", *words, "-o", where / "x.html")
+        check(done.returncode == 2 and re.search(reason, done.stderr) and not (where / "x.html").exists(), f"{words}: {done.returncode} {done.stderr}")
 
 
 def test_errors(where: Path, folders: list[Path]) -> None:
@@ -109,6 +165,8 @@ def test_notebook(folders: list[Path]) -> None:
 with folder() as place:
     made = make_results(Path(place))
     test_page(Path(place), made)
+    test_names(Path(place))
+    test_waiting(Path(place), made)
     test_errors(Path(place), made)
     test_notebook(made)
 finish()
