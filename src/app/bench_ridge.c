@@ -46,8 +46,7 @@ double smr_bench_lambda(int64_t l) {
 }
 
 smr_status smr_bench_create_fit(int64_t p, smr_bench_fit *fit) {
-  const int64_t n_padded =
-      smr_int_ceil_divide(SMR_BENCH_LAMBDAS, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK;
+  const int64_t n_padded = smr_kernel_pad(SMR_BENCH_LAMBDAS);
   SMR_TRY(smr_memory_alloc(p, sizeof(double), "target modes", &fit->beta));
   SMR_TRY(smr_memory_alloc(p * SMR_BENCH_LAMBDAS, sizeof(double), "modes", &fit->coefficients));
   return smr_memory_alloc(p * n_padded, sizeof(double), "weights", &fit->weights);

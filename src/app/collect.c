@@ -242,9 +242,7 @@ smr_collect_counts smr_collect_count(smr_units *units, const smr_ledger *ledger)
       smr_units_count(units, SMR_UNIT_EXCLUDED)};
 }
 
-smr_status smr_collect(const char *folder, smr_units *units, smr_ledger *ledger,
-                       smr_collect_counts *counts) {
-  *counts = smr_collect_count(units, ledger);
+smr_status smr_collect(const char *folder, smr_units *units, smr_ledger *ledger) {
   collector *c = NULL;
   SMR_TRY(smr_memory_alloc(1, sizeof *c, "collection", &c));
   c->ledger = ledger;

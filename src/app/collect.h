@@ -14,10 +14,9 @@ smr_status smr_collect_measure(const smr_units *units, int64_t *record_bytes,
                                int64_t *result_bytes) SMR_NODISCARD;
 /* Sets the units' status from the ledger, and counts. Local. */
 smr_collect_counts smr_collect_count(smr_units *units, const smr_ledger *ledger);
-/* Writes FOLDER/results.h5 and sets the units' status from the ledger, after damaged parts were
- * dropped from it (with a warning each). Local. */
-smr_status smr_collect(const char *folder, smr_units *units, smr_ledger *ledger,
-                       smr_collect_counts *counts) SMR_NODISCARD;
+/* Writes FOLDER/results.h5 from units whose status smr_collect_count has set, after damaged parts
+ * were dropped from the ledger (with a warning each). Local. */
+smr_status smr_collect(const char *folder, smr_units *units, smr_ledger *ledger) SMR_NODISCARD;
 /* Checks every part against the journal and drops the damaged ones with a warning; returns how
  * many. Local. */
 smr_status smr_collect_verify(smr_ledger *ledger, int64_t *n_dropped) SMR_NODISCARD;

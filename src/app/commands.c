@@ -33,14 +33,15 @@ smr_status smr_command_collect(const smr_cli *cli, const smr_context *world) {
   SMR_TRY_DONE(smr_ledger_read(job.folder, &ledger));
   SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));
   SMR_TRY_DONE(smr_file_join(path, job.folder, "results.h5"));
-  if (smr_collect_count(units, ledger).n_done == 0 && smr_file_exists(path)) {
+  counts = smr_collect_count(units, ledger);
+  if (counts.n_done == 0 && smr_file_exists(path)) {
     SMR_FAIL_DONE(
         SMR_ERR_INPUT,
         "%s knows of no finished unit, and has a results.h5, which is left as it is; were "
         "journal/ or parts/ taken away?",
         job.folder);
   }
-  SMR_TRY_DONE(smr_collect(job.folder, units, ledger, &counts));
+  SMR_TRY_DONE(smr_collect(job.folder, units, ledger));
   smr_collect_print_failures(units, ledger);
   smr_log_info("%s/results.h5: %" PRId64 " units done, %" PRId64 " pending, %" PRId64
                " failed, %" PRId64 " quarantined",

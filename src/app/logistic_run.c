@@ -6,20 +6,13 @@
  * column blocks, p = one N_f. With several ranks in a group the rows are shared; coefficients are
  * replicated. */
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 
 #include "logistic.h"
 #include "simmer/base/clock.h"
-#include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "simmer/base/random.h"
-#include "simmer/comm/reduce.h"
-#include "simmer/linalg/kernel.h"
-
-/* Columns of a block of test rows lie TEST_LD apart: a power of two would make all of them compete
- * for the same lines of the cache. */
-enum { TEST_BLOCK = 512, TEST_LD = TEST_BLOCK + 8 };
+#include "test_rows.h"
 
 /* What a unit's steps share. */
 typedef struct {
@@ -192,122 +185,61 @@ done:
   return status;
 }
 
-/* --- test rows: value of a shard = [F][2][L]: log-losses, right classes --- */
+/* --- test rows --- */
 
-typedef struct {
-  const unit_work *work;
-  int64_t n_test, n_threads;
-  double **x, **y, **raw, **predicted; /* per thread: [B x P], [B], [B], [B x C] */
-} test_work;
+static void make_test_labels(const void *self, int64_t f, int64_t first, int64_t count,
+                             const double *x, int64_t ld, double *y) {
+  make_labels(self, f, true, first, count, x, ld, y);
+}
 
-static void score(const test_work *test, int64_t count, const double *y, const double *predicted,
-                  const double *offsets, double *value) {
-  const int64_t n_lambda = test->work->n_lambda;
-  for (int64_t l = 0; l < n_lambda; ++l) {
-    for (int64_t i = 0; i < count; ++i) {
-      const double eta = predicted[l * TEST_LD + i] + offsets[l];
-      const double margin = y[i] * eta;
-      value[l] += margin > 0 ? log1p(exp(-margin)) : log1p(exp(margin)) - margin;
-      value[n_lambda + l] += (eta > 0) == (y[i] > 0);
-    }
+/* Log-losses and right classes. */
+static void score(int64_t count, const double *y, const double *column, double offset,
+                  double sums[SMR_TEST_SUMS]) {
+  for (int64_t i = 0; i < count; ++i) {
+    const double eta = column[i] + offset;
+    const double margin = y[i] * eta;
+    sums[0] += margin > 0 ? log1p(exp(-margin)) : log1p(exp(margin)) - margin;
+    sums[1] += (eta > 0) == (y[i] > 0);
   }
 }
 
-static smr_status test_leaf(void *self, int thread, int64_t shard, void *value) {
-  const test_work *test = self;
-  const unit_work *work = test->work;
-  const int64_t first = shard * TEST_BLOCK;
-  const int64_t count = smr_int_min(TEST_BLOCK, test->n_test - first);
-  double *x = test->x[thread], *y = test->y[thread], *raw = test->raw[thread];
-  SMR_TRY(smr_sample_read(work->sample, true, first, count, work->n_max, x, TEST_LD, raw));
-  double *out = value;
+static void put_test(const unit_work *work, int64_t n_test, const double *value) {
   for (int64_t f = 0; f < work->job->features.n; ++f) {
-    for (int64_t i = 0; i < count; ++i) {
-      y[i] = raw[i];
-    }
-    make_labels(work, f, true, first, count, x, TEST_LD, y);
-    SMR_TRY(smr_kernel_multiply(count, work->n_padded, work->job->features.values[f], x, TEST_LD,
-                                work->weights + f * work->n_max * work->n_padded, work->n_max,
-                                test->predicted[thread], TEST_LD));
-    score(test, count, y, test->predicted[thread], work->offsets + f * work->n_padded,
-          out + f * 2 * work->n_lambda);
-  }
-  return SMR_OK;
-}
-
-static smr_status test_combine(void *self, int thread, void *left, void *right) {
-  (void)thread;
-  const test_work *test = self;
-  double *a = left;
-  const double *b = right;
-  for (int64_t i = 0; i < test->work->job->features.n * 2 * test->work->n_lambda; ++i) {
-    a[i] += b[i];
-  }
-  return SMR_OK;
-}
-
-static void put_test(const test_work *test, const double *value) {
-  const unit_work *work = test->work;
-  for (int64_t f = 0; f < work->job->features.n; ++f) {
-    const double *sums = value + f * 2 * work->n_lambda;
+    const double *sums = value + f * SMR_TEST_SUMS * work->n_lambda;
     for (int64_t l = 0; l < work->n_lambda; ++l) {
       const int64_t at = f * work->n_lambda + l;
       if (work->is_finite[at]) {
-        put(work, SMR_LOGISTIC_test_log_loss, at, sums[l] / (double)test->n_test);
+        put(work, SMR_LOGISTIC_test_log_loss, at, sums[l] / (double)n_test);
       }
-      put(work, SMR_LOGISTIC_test_accuracy, at, sums[work->n_lambda + l] / (double)test->n_test);
+      put(work, SMR_LOGISTIC_test_accuracy, at, sums[work->n_lambda + l] / (double)n_test);
     }
-  }
-}
-
-static smr_status allocate_test(test_work *test, double **value) {
-  const unit_work *work = test->work;
-  const int64_t n = test->n_threads;
-  const char *what = "test rows";
-  SMR_TRY(smr_memory_alloc(n, sizeof(double *), what, &test->x));
-  SMR_TRY(smr_memory_alloc(n, sizeof(double *), what, &test->y));
-  SMR_TRY(smr_memory_alloc(n, sizeof(double *), what, &test->raw));
-  SMR_TRY(smr_memory_alloc(n, sizeof(double *), what, &test->predicted));
-  for (int64_t i = 0; i < n; ++i) {
-    SMR_TRY(smr_memory_alloc(TEST_LD * work->n_max, sizeof(double), what, &test->x[i]));
-    SMR_TRY(smr_memory_alloc(TEST_BLOCK, sizeof(double), what, &test->y[i]));
-    SMR_TRY(smr_memory_alloc(TEST_BLOCK, sizeof(double), what, &test->raw[i]));
-    SMR_TRY(smr_memory_alloc(TEST_LD * work->n_padded, sizeof(double), what, &test->predicted[i]));
-  }
-  return smr_memory_alloc(work->job->features.n * 2 * work->n_lambda, sizeof(double), "test sums",
-                          value);
-}
-
-static void clear_test(test_work *test) {
-  double **const arrays[] = {test->x, test->y, test->raw, test->predicted};
-  for (size_t k = 0; k < sizeof arrays / sizeof arrays[0]; ++k) {
-    for (int64_t i = 0; arrays[k] != NULL && i < test->n_threads; ++i) {
-      smr_memory_free(arrays[k][i]);
-    }
-    smr_memory_free(arrays[k]);
   }
 }
 
 static smr_status run_test(const unit_work *work) {
-  test_work test = {.work = work,
-                    .n_test = smr_sample_count_test(work->sample),
-                    .n_threads = omp_get_max_threads()};
-  double *value = NULL;
-  smr_status status = SMR_OK;
-  SMR_TRY_DONE(smr_agree(work->unit->group, allocate_test(&test, &value)));
-  const smr_reduce_tree tree = {
-      .n_shards = smr_int_ceil_divide(test.n_test, TEST_BLOCK),
-      .value_bytes = (size_t)(work->job->features.n * 2 * work->n_lambda) * sizeof(double),
-      .self = &test,
-      .leaf = test_leaf,
-      .combine = test_combine};
-  SMR_TRY_DONE(smr_reduce_run(work->unit->group, &tree, value));
-  if (test.n_test > 0 && value != NULL) {
-    put_test(&test, value);
+  const smr_test_rows rows = {.group = work->unit->group,
+                              .sample = work->sample,
+                              .features = &work->job->features,
+                              .n_max = work->n_max,
+                              .n_scored = work->n_lambda,
+                              .n_columns = work->n_padded,
+                              .weights = work->weights,
+                              .offsets = work->offsets,
+                              .self = work,
+                              .make_targets = make_test_labels,
+                              .score = score};
+  const int64_t n_test = smr_sample_count_test(work->sample);
+  const int64_t n_sums = rows.features->n * SMR_TEST_SUMS * rows.n_scored;
+  double *sums = NULL;
+  smr_status status =
+      smr_agree(rows.group, smr_memory_alloc(n_sums, sizeof *sums, "sums over test rows", &sums));
+  if (status == SMR_OK) {
+    status = smr_test_rows_run(&rows, sums);
   }
-done:
-  clear_test(&test);
-  smr_memory_free(value);
+  if (status == SMR_OK && n_test > 0 && sums != NULL) {
+    put_test(work, n_test, sums);
+  }
+  smr_memory_free(sums);
   return status;
 }
 

@@ -28,7 +28,7 @@ smr_logistic_config smr_logistic_get_fit(const smr_logistic_job *job) {
 }
 
 int64_t smr_logistic_padded_lambdas(const smr_logistic_job *job) {
-  return smr_int_ceil_divide(job->lambda.n, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK;
+  return smr_kernel_pad(job->lambda.n);
 }
 
 void smr_logistic_plan(const void *config, const void *survey, int n_ranks, smr_unit_cost *cost) {

@@ -192,8 +192,7 @@ smr_status smr_ridge_bound(const smr_ridge_work *work, const smr_ridge_cell *cel
                         .mean = smr_qr_get(work->qr).mean,
                         .n_test = smr_sample_count_test(work->sample),
                         .n_threads = omp_get_max_threads(),
-                        .n_padded =
-                            smr_int_ceil_divide(cell->m, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK};
+                        .n_padded = smr_kernel_pad(cell->m)};
   bounds_vectors vectors = {0};
   smr_status status = SMR_OK;
   if (!work->config->bounds || bounds.n_test == 0) {

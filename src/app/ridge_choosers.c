@@ -57,7 +57,7 @@ void smr_ridge_count_columns(const smr_ridge_config *config, int64_t *n_columns,
     const int64_t modes = smr_int_min(config->instances, smr_ridge_max_features(config));
     *n_columns += SMR_RIDGE_N_CHOOSERS + modes + 1;
   }
-  *n_padded = smr_int_ceil_divide(*n_columns, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK;
+  *n_padded = smr_kernel_pad(*n_columns);
 }
 
 static int64_t get_rank_column(const smr_ridge_work *work) {

@@ -142,7 +142,7 @@ smr_status smr_ridge_colour(const smr_context *group, const smr_colour_request *
   colour_work work = {.request = request,
                       .law = smr_sample_get_noise(request->sample),
                       .m = m,
-                      .n_padded = smr_int_ceil_divide(m, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK,
+                      .n_padded = smr_kernel_pad(m),
                       .n_threads = omp_get_max_threads()};
   double *unit = NULL;
   run_sums *sums = NULL;

@@ -20,7 +20,7 @@ int64_t smr_ridge_max_features(const smr_ridge_config *config) {
 }
 
 int64_t smr_ridge_padded_lambdas(const smr_ridge_config *config) {
-  return smr_int_ceil_divide(config->lambda.n, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK;
+  return smr_kernel_pad(config->lambda.n);
 }
 
 static smr_status read_train(void *self, int thread, int64_t first, int64_t count, double *x,

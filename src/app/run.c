@@ -522,16 +522,16 @@ static smr_status collect(run_work *run) {
   SMR_TRY(smr_ledger_read(run->job.folder, &ledger));
   smr_status status = SMR_OK;
   SMR_TRY_DONE(is_too_large(run, &too_large));
-  if (too_large) {
-    counts = smr_collect_count(run->units, ledger);
-    status = conclude(run, &counts, false);
-    goto done;
+  if (!too_large) {
+    SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));
   }
-  SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));
-  SMR_TRY_DONE(smr_collect(run->job.folder, run->units, ledger, &counts));
-  smr_collect_print_failures(run->units, ledger);
-  print_report(run);
-  status = conclude(run, &counts, true);
+  counts = smr_collect_count(run->units, ledger);
+  if (!too_large) {
+    SMR_TRY_DONE(smr_collect(run->job.folder, run->units, ledger));
+    smr_collect_print_failures(run->units, ledger);
+    print_report(run);
+  }
+  status = conclude(run, &counts, !too_large);
 done:
   smr_ledger_destroy(&ledger);
   return status;

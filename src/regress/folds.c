@@ -188,20 +188,16 @@ static void take_off_signal(const fold_run *run, fold_work *work) {
 
 /* --- truncated SVD --- */
 
-static int64_t pad_columns(int64_t n) {
-  return smr_int_ceil_divide(n, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK;
-}
-
 /* Steps v_j beta_j / s_j of the weights in raw coordinates, and R_f times them, for t ranks. */
 static smr_status make_steps(const fold_run *run, fold_work *work, int64_t t) {
   const int64_t q = work->train.n_used, h = work->held.n_used;
   double *modes = NULL;
   smr_status status = SMR_OK;
   SMR_TRY_DONE(smr_memory_alloc(q * t, sizeof(double), "steps over ranks", &modes));
+  SMR_TRY_DONE(smr_memory_alloc(run->p * smr_kernel_pad(t), sizeof(double), "steps over ranks",
+                                &work->steps));
   SMR_TRY_DONE(
-      smr_memory_alloc(run->p * pad_columns(t), sizeof(double), "steps over ranks", &work->steps));
-  SMR_TRY_DONE(
-      smr_memory_alloc(h * pad_columns(t), sizeof(double), "fitted steps", &work->fitted_steps));
+      smr_memory_alloc(h * smr_kernel_pad(t), sizeof(double), "fitted steps", &work->fitted_steps));
   for (int64_t j = 0; j < t; j++) {
     modes[j * q + j] = work->spectrum.beta[j] / work->spectrum.s[j];
   }
@@ -211,7 +207,7 @@ static smr_status make_steps(const fold_run *run, fold_work *work, int64_t t) {
       work->steps[j * run->p + i] /= work->scale[i];
     }
   }
-  SMR_TRY_DONE(smr_kernel_multiply(h, pad_columns(t), run->p, work->r_held, smr_int_max(h, 1),
+  SMR_TRY_DONE(smr_kernel_multiply(h, smr_kernel_pad(t), run->p, work->r_held, smr_int_max(h, 1),
                                    work->steps, run->p, work->fitted_steps, smr_int_max(h, 1)));
 done:
   smr_memory_free(modes);
@@ -347,7 +343,7 @@ smr_status smr_folds_run(const smr_grid *grid, const smr_folds *folds, const smr
                   .view = smr_folds_get(folds),
                   .p = fit->p,
                   .n_lambda = n_lambda,
-                  .n_padded = pad_columns(n_lambda),
+                  .n_padded = smr_kernel_pad(n_lambda),
                   .n_ranks = fit->n_ranks,
                   .standardize = fit->standardize,
                   .lambda = lambda,

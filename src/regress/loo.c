@@ -59,10 +59,6 @@ typedef struct {
   loo_thread *threads;
 } loo_run;
 
-static int64_t pad_columns(int64_t n) {
-  return smr_int_ceil_divide(n, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK;
-}
-
 static void clear_threads(loo_run *run) {
   for (int t = 0; run->threads != NULL && t < run->n_threads; t++) {
     smr_memory_free(run->threads[t].memory);
@@ -382,7 +378,7 @@ static smr_status run_delicate(loo_run *run, double *loo) {
   if (run->n_delicate == 0) {
     goto done;
   }
-  run->n_delicate_padded = pad_columns(run->n_delicate);
+  run->n_delicate_padded = smr_kernel_pad(run->n_delicate);
   SMR_TRY_DONE(smr_agree(run->context, gather_delicate(run, &sums)));
   if (sums == NULL) {
     SMR_FAIL_DONE(SMR_ERR_INTERNAL, "rows of high leverage were not allocated");
@@ -438,7 +434,7 @@ smr_status smr_loo_run(const smr_loo_fit *fit, int64_t n_lambda, const double *l
   loo_run run = {.fit = fit,
                  .context = smr_grid_get_context(fit->grid),
                  .n_lambda = n_lambda,
-                 .n_padded = pad_columns(n_lambda),
+                 .n_padded = smr_kernel_pad(n_lambda),
                  .residual = residual,
                  .n_threads = omp_get_max_threads()};
   smr_status status = SMR_OK;
@@ -463,8 +459,8 @@ done:
 
 int64_t smr_loo_count_bytes(int64_t n, int64_t p, int64_t n_lambda, bool with_residual) {
   const int64_t k = smr_int_min(n, p);
-  const int64_t n_padded = pad_columns(n_lambda);
-  const int64_t q_padded = pad_columns(k);
+  const int64_t n_padded = smr_kernel_pad(n_lambda);
+  const int64_t q_padded = smr_kernel_pad(k);
   const int64_t tall = p * q_padded + 3 * k * k + k * p + 2 * (p + 16) * q_padded;
   const int64_t square = n * (p + 1) + 3 * n * n;
   const int64_t basis = n > p + 1 ? tall : square;

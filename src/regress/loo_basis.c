@@ -20,10 +20,6 @@ enum { READ_ROWS = 512 };
 /* Columns whose norms differ by more than this are scaled before U is taken from them. */
 static const double largest_spread = 64.0;
 
-static int64_t pad_columns(int64_t n) {
-  return smr_int_ceil_divide(n, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK;
-}
-
 /* How many of s[k], descending, are above the cutoff that the ridge path has at lambda = 0. */
 static int64_t count_modes(int64_t n, int64_t p, int64_t k, const double *s) {
   int64_t q = 0;
@@ -281,7 +277,7 @@ static smr_status make_square(smr_loo_basis *basis) {
   SMR_TRY_DONE(smr_svd_project_left(work.svd, 1, work.rows + m * basis->p, work.beta));
   const double *s = smr_svd_get_values(work.svd);
   basis->q = count_modes(basis->n, basis->p, m, s);
-  basis->q_padded = pad_columns(basis->q);
+  basis->q_padded = smr_kernel_pad(basis->q);
   SMR_TRY_DONE(smr_agree(context, allocate_square(basis, &column)));
   if (column == NULL) {
     SMR_FAIL_DONE(SMR_ERR_INTERNAL, "left vectors were not allocated");
@@ -324,7 +320,7 @@ smr_status smr_loo_basis_init(const smr_loo_fit *fit, smr_loo_basis *basis) {
     status = make_square(basis);
   } else {
     basis->q = count_modes(basis->n, basis->p, spectrum->k, spectrum->s);
-    basis->q_padded = pad_columns(basis->q);
+    basis->q_padded = smr_kernel_pad(basis->q);
     status = smr_agree(smr_grid_get_context(fit->grid), copy_spectrum(basis));
     if (status == SMR_OK) {
       status = make_map(basis);

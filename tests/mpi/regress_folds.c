@@ -88,6 +88,24 @@ static void select_rows(const matrix *m, setting s, int64_t fold, bool is_traini
   }
 }
 
+/* Sum of the squared errors of `held` under a fit with coefficients c in the right singular basis;
+ * w[p] is room. */
+static double sum_errors(const matrix *held, const smr_loo_fit *fit, const fitted *f,
+                         const double *c, double *w) {
+  double sum = 0.0;
+  if (f->svd != NULL) {
+    assert_ok(smr_svd_expand_right(f->svd, 1, c, w));
+  }
+  for (int64_t i = 0; i < held->n; i++) {
+    double e = held->y[i] - fit->mean_y;
+    for (int64_t j = 0; j < held->p; j++) {
+      e -= (held->x[j * held->n + i] - fit->mean[j]) / f->scale[j] * w[j];
+    }
+    sum += e * e;
+  }
+  return sum;
+}
+
 /* Adds the squared errors of `held` under the fit of `train`, from the rows themselves. */
 static void refit(matrix *train, const matrix *held, setting s, double *cv) {
   fitted f;
@@ -98,16 +116,7 @@ static void refit(matrix *train, const matrix *held, setting s, double *cv) {
   assert_ok(smr_memory_alloc(train->p, sizeof *w, "w", &w));
   for (int l = 0; l < N_LAMBDAS; l++) {
     smr_ridge_coefficients(&f.spectrum, lambdas[l], c);
-    if (f.svd != NULL) {
-      assert_ok(smr_svd_expand_right(f.svd, 1, c, w));
-    }
-    for (int64_t i = 0; i < held->n; i++) {
-      double e = held->y[i] - fit.mean_y;
-      for (int64_t j = 0; j < train->p; j++) {
-        e -= (held->x[j * held->n + i] - fit.mean[j]) / f.scale[j] * w[j];
-      }
-      cv[l] += e * e;
-    }
+    cv[l] += sum_errors(held, &fit, &f, c, w);
   }
   smr_memory_free(c);
   smr_memory_free(w);
@@ -181,16 +190,7 @@ static int64_t refit_ranks(matrix *train, const matrix *held, setting s, int64_t
   assert_ok(smr_memory_alloc(train->p, sizeof *w, "w", &w));
   for (int64_t rank = 0; rank < n_ranks; rank++) {
     smr_truncated_coefficients(&f.spectrum, smr_int_min(rank, most), c);
-    if (f.svd != NULL) {
-      assert_ok(smr_svd_expand_right(f.svd, 1, c, w));
-    }
-    for (int64_t i = 0; i < held->n; i++) {
-      double e = held->y[i] - fit.mean_y;
-      for (int64_t j = 0; j < train->p; j++) {
-        e -= (held->x[j * held->n + i] - fit.mean[j]) / f.scale[j] * w[j];
-      }
-      cv[rank] += e * e;
-    }
+    cv[rank] += sum_errors(held, &fit, &f, c, w);
   }
   smr_memory_free(c);
   smr_memory_free(w);

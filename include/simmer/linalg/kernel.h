@@ -7,10 +7,15 @@
 #include <stdint.h>
 
 #include "simmer/base/error.h"
+#include "simmer/base/integer.h"
 
 /* Columns of a block of right-hand sides or of lambdas: a GEMM always sees this many, zero-padded,
  * so that one column's bits don't depend on how many there are. */
 enum { SMR_COLUMN_BLOCK = 16 };
+/* n columns filled up to whole blocks. Local. */
+static inline int64_t smr_kernel_pad(int64_t n) {
+  return smr_int_ceil_divide(n, SMR_COLUMN_BLOCK) * SMR_COLUMN_BLOCK;
+}
 
 /* c [m x n] = a [m x k] b [k x n], column-major; the columns of b and c come in whole blocks of
  * SMR_COLUMN_BLOCK (n is a multiple). Local, thread-safe. */
