@@ -283,6 +283,7 @@ typedef struct {
 static int should_stop(smr_services *services) {
   const group_work *work = services->self;
   const bool has_checkpoints = work->run->job.experiment->has_checkpoints;
+  smr_fault_delay("run.look");
   double margin = has_checkpoints ? 1 + 2 * work->checkpoint_s : 0;
   int flag = smr_stop_get_signal() != 0 || smr_clock_monotonic_s() + margin > work->run->deadline_s;
   return work->group->size == 1 ? flag : smr_any(work->group, flag);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simmer/base/clock.h"
+
 enum { MESSAGE_BYTES = 2048 };
 
 static _Thread_local char message[MESSAGE_BYTES];
@@ -120,6 +122,19 @@ int smr_fault(const char *site) {
   return __atomic_add_fetch(&fault_passes, 1, __ATOMIC_RELAXED) == count;
 }
 
+void smr_fault_delay(const char *site) {
+  const char *spec = getenv("SIMMER_DELAY");
+  const size_t length = strlen(site);
+  long milliseconds = 0;
+  if (spec == NULL || strncmp(spec, site, length) != 0 || spec[length] != ':') {
+    return;
+  }
+  const char *rest = spec + length + 1;
+  if (parse_number(&rest, &milliseconds) && *rest == '\0' && milliseconds > 0) {
+    smr_clock_sleep(1e-3 * (double)milliseconds);
+  }
+}
+
 #else
 
 void smr_fault_set_rank(int world_rank) {
@@ -129,6 +144,10 @@ void smr_fault_set_rank(int world_rank) {
 int smr_fault(const char *site) {
   (void)site;
   return 0;
+}
+
+void smr_fault_delay(const char *site) {
+  (void)site;
 }
 
 #endif

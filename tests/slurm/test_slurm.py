@@ -77,6 +77,10 @@ class Place:
         return subprocess.run([str(SIMMER.resolve()), *map(str, words)], env=self.environment, cwd=self.where, capture_output=True,
                               text=True, timeout=60)
 
+    def slow_down(self, milliseconds: int) -> None:
+        """Makes units and trainings wait whenever they look whether to stop, so that what is stopped midway lasts long enough on any machine."""
+        self.environment["SIMMER_DELAY"] = f"run.look:{milliseconds}"
+
     def below(self, name: str) -> "Place":
         (self.where / name).mkdir()
         return Place(self.cluster, self.where / name)
@@ -143,7 +147,8 @@ def test_scripts(place: Place) -> None:
 
 def test_requeue(place: Place) -> None:
     """A sweep over two nodes is told twice to stop, requeues itself, loses its ranks once, and ends with the bits of one rank."""
-    job = place.job("sweep", SWEEP % 2500)
+    place.slow_down(20)
+    job = place.job("sweep", SWEEP % 600)
     id = place.submit(job, "sweep", "--nodes=2", "--time=10")
     for restart in (1, 2):
         place.wait_for_progress("sweep")
@@ -181,7 +186,8 @@ def is_rank(process: Path, where: Path) -> bool:
 
 def test_time_limit(place: Place) -> None:
     """A training is signalled by Slurm itself before its one-minute limit, and goes on from its checkpoint."""
-    job = place.job("training", TRAINING % 300)
+    place.slow_down(120) # the whole takes longer than the limit
+    job = place.job("training", TRAINING % 100)
     id = place.submit(job, "training", "--nodes=2", "--time=1", "--signal=B:USR1@45")
     alone = reference(place.where, job, "training-alone")
     place.wait_for_end(id)
@@ -192,12 +198,13 @@ def test_time_limit(place: Place) -> None:
 
 def test_array(place: Place) -> None:
     """Four jobs of an array share one sweep: every unit is done once."""
-    job = place.job("shared", SWEEP % 1000)
+    place.slow_down(20)
+    job = place.job("shared", SWEEP % 300)
     id = place.submit(job, "shared", "--array=1-4", "--time=10", ranks=1)
     place.wait_for_end(id)
     lines = "".join(p.read_text() for p in (place.where / "shared/journal").glob("*.log"))
     units = re.findall(r"\b[0-9a-f]{32}\b", lines)
-    check(len(units) == len(set(units)) == 9 * 1000, f"{len(units)} units done, {len(set(units))} different ones")
+    check(len(units) == len(set(units)) == 9 * 300, f"{len(units)} units done, {len(set(units))} different ones")
     writers = len(list((place.where / "shared/journal").glob("*.log")))
     check(writers > 1, "one job did all the work")
     same(reference(place.where, job, "shared-alone") / "results.h5", place.where / "shared/results.h5", "shared sweep")
@@ -205,7 +212,8 @@ def test_array(place: Place) -> None:
 
 def test_array_requeue(place: Place) -> None:
     """Every task of an array requeues itself, also the one that has the number of the whole; a cancelled one isn't taken along."""
-    job = place.job("tasks", SWEEP % 4000)
+    place.slow_down(20)
+    job = place.job("tasks", SWEEP % 400)
     id = place.submit(job, "tasks", "--array=1-2", "--time=10", ranks=1)
     place.wait_for_progress("tasks")
     place.cluster.wait_for(lambda: place.cluster.states(id).count("RUNNING") == 2, 60, "two tasks don't run")
@@ -224,7 +232,8 @@ def test_array_requeue(place: Place) -> None:
 
 def test_by_hand(place: Place) -> None:
     """slurm/run.sbatch itself: -o is the output folder, --fresh begins anew once and not at every restart."""
-    job = place.job("hand", SWEEP % 2500)
+    place.slow_down(20)
+    job = place.job("hand", SWEEP % 200)
     script = str(SOURCE.resolve() / "slurm/run.sbatch")
     out = place.where / "elsewhere"
     check(place.call("run", job, "-o", out, "-q", "--time-limit", "0:0:3").returncode == 75, "the first run")
@@ -246,18 +255,19 @@ def test_by_hand(place: Place) -> None:
 
 def test_cancel(place: Place) -> None:
     """After scancel nothing is requeued; submitted again, it goes on where it was."""
-    job = place.job("cancelled", SWEEP % 1500)
+    place.slow_down(20)
+    job = place.job("cancelled", SWEEP % 200)
     id = place.submit(job, "cancelled", "--time=10", ranks=2)
     place.wait_for_progress("cancelled")
     place.cluster.ask("scancel", id)
     place.wait_for_end(id, end=("CANCELLED",))
     left = int(place.brief("cancelled")[0])
-    check(0 < left < 9 * 1500, f"{left} units left after scancel")
+    check(0 < left < 9 * 200, f"{left} units left after scancel")
     time.sleep(8) # a requeued job would be back by now
     check(place.cluster.state(id) == "CANCELLED", f"a cancelled job is {place.cluster.state(id)}")
     id = place.submit(job, "cancelled", "--time=10", ranks=2)
     place.wait_for_end(id)
-    check(f"{9 * 1500 - left} units are finished already" in place.log(id), f"it began anew:\n{place.log(id)}")
+    check(f"{9 * 200 - left} units are finished already" in place.log(id), f"it began anew:\n{place.log(id)}")
     same(reference(place.where, job, "cancelled-alone") / "results.h5", place.where / "cancelled/results.h5", "cancelled sweep")
 
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simmer/base/clock.h"
+
 static void test_status_texts(void **state) {
   (void)state;
   for (int status = 0; status < SMR_STATUS_COUNT; status++) {
@@ -157,7 +159,39 @@ static void test_unreadable_faults_match_nothing(void **state) {
   }
 }
 
+/* Seconds that a pass through `site` takes. */
+static double time_delay(const char *spec, const char *site) {
+  setenv("SIMMER_DELAY", spec, 1);
+  double start = smr_clock_monotonic_s();
+  smr_fault_delay(site);
+  double seconds = smr_clock_monotonic_s() - start;
+  unsetenv("SIMMER_DELAY");
+  return seconds;
+}
+
+/* What must not wait is asked to wait a day: it would be seen as a test that hangs. */
+static void test_delays(void **state) {
+  (void)state;
+  assert_true(time_delay("run.look:30", "run.look") >= .03);
+  static const char *const specs[] = {"",
+                                      "run.look",
+                                      "run.look:",
+                                      "run.look:86400000x",
+                                      "run.look:-86400000",
+                                      "run.looks:86400000"};
+  for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
+    time_delay(specs[i], "run.look");
+  }
+}
+
 #else
+
+static void test_delays(void **state) {
+  (void)state;
+  setenv("SIMMER_DELAY", "run.look:86400000", 1);
+  smr_fault_delay("run.look");
+  unsetenv("SIMMER_DELAY");
+}
 
 static void test_faults(void **state) {
   (void)state;
@@ -182,6 +216,7 @@ int main(void) {
       cmocka_unit_test(test_macros),
       cmocka_unit_test(test_faults),
       cmocka_unit_test(test_unreadable_faults_match_nothing),
+      cmocka_unit_test(test_delays),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,5 +78,8 @@ void smr_error_clear(void);
  * Local. */
 int smr_fault(const char *site);
 void smr_fault_set_rank(int world_rank);
+/* SIMMER_DELAY=site:milliseconds makes every pass through `site` wait, so that what tests stop
+ * midway lasts long enough on any machine. Never waits in builds without SIMMER_FAULTS. Local. */
+void smr_fault_delay(const char *site);
 
 #endif
