@@ -152,8 +152,8 @@ static smr_status load(smr_ladder_run *run, smr_checkpoint *checkpoint) {
   if (run->tempering != NULL) {
     SMR_TRY(smr_tempering_resume(run->tempering));
   }
-  smr_log_detail("unit %s goes on from scan %" PRId64 " of %" PRId64, run->unit->services->identity,
-                 get_scan(run), count_scans(run));
+  smr_log_detail("unit %s goes on from its checkpoint, at scan %" PRId64 " of %" PRId64,
+                 run->unit->services->identity, get_scan(run), count_scans(run));
   return SMR_OK;
 }
 

@@ -1,6 +1,8 @@
 /* The partition experiment: ln Z of one RBM by every estimator, beside the exact value where there
  * is one. Collective in the unit's group. */
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "partition.h"
@@ -15,8 +17,12 @@ enum {
   IMAGES_PER_BATCH = 100, /* of Salakhutdinov & Murray's training */
   COUNTS_PER_BATCH = 5,   /* that they add to each pixel's, on and off */
   MEAN_FIELD_STARTS = 8,
-  CLUSTER_SWEEPS = 500
+  CLUSTER_SWEEPS = 500,
+  FLOPS_BETWEEN_LOOKS = 1000000000
 };
+enum { ROWS, ENUMERATION, TEMPERING, ANNEALING_UP, ANNEALING_DOWN, MEAN_FIELD, N_STAGES };
+/* Part of a unit that is done when a stage begins; all of it in the end. */
+static const double progress[N_STAGES + 1] = {0, 0.01, 0.02, 0.6, 0.79, 0.98, 1};
 
 typedef struct {
   const smr_unit *unit;
@@ -29,12 +35,19 @@ typedef struct {
   float *base_bias;
   double *betas;
   int64_t n_betas;
-  float *samples; /* [chains or runs x V] of the model */
+  float *samples;           /* [chains or runs x V] of the model */
+  smr_annealing *annealing; /* up, then down; NULL without runs */
   smr_ladder_run *ladder;
-  /* What a checkpoint holds beside the ladder's state. */
+  /* What a checkpoint holds beside the states of these two. */
   int64_t n_stages; /* done */
   smr_partition_values values;
 } work;
+
+static void note_progress(const work *w, double share, const char *text) {
+  if (w->group->rank == 0) {
+    w->unit->services->note_progress(w->unit->services, share, text);
+  }
+}
 
 /* --- the model and where it starts from --- */
 
@@ -153,18 +166,52 @@ static smr_status temper(work *w) {
 
 /* --- annealing --- */
 
+static smr_annealing_config get_annealing(const work *w) {
+  return (smr_annealing_config){w->job->n_runs, w->n_betas, w->betas, w->base_bias, w->seed};
+}
+
+/* Looking whether to stop costs an exchange of messages: rarely for short steps. A function of the
+ * job. */
+static int64_t choose_patience(const work *w) {
+  const smr_annealing_config config = get_annealing(w);
+  const double flops = smr_annealing_count_flops(&config, w->rbm.n_visible, w->rbm.n_hidden);
+  return 1 + (int64_t)(FLOPS_BETWEEN_LOOKS * (double)w->n_betas / (flops + 1));
+}
+
+/* The steps that are left, a stop or a checkpoint between them. */
+static smr_status anneal_on(work *w, int stage, smr_annealing_result *result) {
+  const int64_t n_steps = w->n_betas - 1, patience = choose_patience(w);
+  char text[96];
+  while (smr_annealing_get_step(w->annealing) < n_steps) {
+    SMR_TRY(smr_annealing_advance(w->annealing, patience));
+    const int64_t step = smr_annealing_get_step(w->annealing);
+    snprintf(text, sizeof text, "annealing %s, step %" PRId64 "/%" PRId64,
+             stage == ANNEALING_UP ? "up" : "down", step, n_steps);
+    note_progress(w,
+                  progress[stage] +
+                      (progress[stage + 1] - progress[stage]) * (double)step / (double)n_steps,
+                  text);
+    if (step < n_steps) {
+      SMR_TRY(smr_ladder_run_look(w->ladder));
+    }
+  }
+  return smr_annealing_finish(w->annealing, NULL, result);
+}
+
 static void take_annealing(work *w, int method, const smr_annealing_result *result) {
   w->values.log_z[method] = result->log_z;
   w->values.error[method] = result->log_z_stderr;
 }
 
 static smr_status anneal(work *w) {
-  const smr_annealing_config config = {w->job->n_runs, w->n_betas, w->betas, w->base_bias, w->seed};
   smr_annealing_result result;
-  if (config.n_runs == 0) {
+  if (w->annealing == NULL) {
     return SMR_OK;
   }
-  SMR_TRY(smr_annealing_run(w->group, &w->rbm, &config, NULL, &result));
+  if (smr_annealing_get_step(w->annealing) == 0) {
+    SMR_TRY(smr_annealing_start(w->annealing, NULL));
+  }
+  SMR_TRY(anneal_on(w, ANNEALING_UP, &result));
   take_annealing(w, SMR_PARTITION_ais, &result);
   w->values.effective = result.effective_samples;
   return SMR_OK;
@@ -204,16 +251,16 @@ static smr_status draw_clusters(work *w) {
  * once: several runs from one state would share its error. */
 static smr_status anneal_in_reverse(work *w) {
   const smr_partition_job *job = w->job;
-  const smr_annealing_config config = {job->n_runs, w->n_betas, w->betas, w->base_bias, w->seed};
   const bool is_ising = job->model[0] == '\0';
   smr_annealing_result result;
-  if (config.n_runs == 0 || (!is_ising && job->ladder.n_chains < job->n_runs)) {
+  if (w->annealing == NULL || (!is_ising && job->ladder.n_chains < job->n_runs)) {
     return SMR_OK;
   }
-  if (is_ising) {
-    SMR_TRY(draw_clusters(w));
+  if (smr_annealing_get_step(w->annealing) == 0) {
+    SMR_TRY(is_ising ? draw_clusters(w) : SMR_OK);
+    SMR_TRY(smr_annealing_start(w->annealing, w->samples));
   }
-  SMR_TRY(smr_annealing_run_reverse(w->group, &w->rbm, &config, w->samples, NULL, &result));
+  SMR_TRY(anneal_on(w, ANNEALING_DOWN, &result));
   take_annealing(w, SMR_PARTITION_reverse_ais, &result);
   w->values.reverse_effective = result.effective_samples;
   return SMR_OK;
@@ -255,15 +302,13 @@ typedef struct {
   bool is_repeated; /* by a run that goes on: it makes more than the values */
 } stage;
 
-static const stage stages[] = {{"rows of data", measure_data, false},
-                               {"enumeration", enumerate, false},
-                               {"parallel tempering", temper, true},
-                               {"annealing", anneal, false},
-                               {"annealing in reverse", anneal_in_reverse, false},
-                               {"mean field", solve_mean_field, false}};
-enum { N_STAGES = sizeof stages / sizeof stages[0] };
-/* Parts of a unit that the ladder's run takes, and all before it. */
-static const double ladder_from = 0.02, ladder_to = 0.6;
+static const stage stages[N_STAGES] = {
+    [ROWS] = {"rows of data", measure_data, false},
+    [ENUMERATION] = {"enumeration", enumerate, false},
+    [TEMPERING] = {"parallel tempering", temper, true},
+    [ANNEALING_UP] = {"annealing", anneal, false},
+    [ANNEALING_DOWN] = {"annealing in reverse", anneal_in_reverse, false},
+    [MEAN_FIELD] = {"mean field", solve_mean_field, false}};
 
 static smr_status list_state(void *self, smr_state *state) {
   work *w = self;
@@ -280,14 +325,7 @@ static smr_status list_state(void *self, smr_state *state) {
                                   .dimensions = {"value"},
                                   .meaning = "what the stages found",
                                   .data = &w->values}};
-  return SMR_OK;
-}
-
-static void tell_progress(const work *w, int i) {
-  const double rest = i < 2 ? 0 : ladder_to + (1 - ladder_to) * (i - 2) / (N_STAGES - 2);
-  if (w->group->rank == 0) {
-    w->unit->services->note_progress(w->unit->services, rest, stages[i].name);
-  }
+  return w->annealing == NULL ? SMR_OK : smr_annealing_list_state(w->annealing, state);
 }
 
 static smr_status run_stages(work *w) {
@@ -296,7 +334,7 @@ static smr_status run_stages(work *w) {
       continue;
     }
     SMR_TRY(smr_ladder_run_look(w->ladder));
-    tell_progress(w, i);
+    note_progress(w, progress[i], stages[i].name);
     SMR_TRY(stages[i].run(w));
     w->n_stages = smr_int_max(w->n_stages, i + 1);
   }
@@ -308,11 +346,17 @@ static smr_status begin(work *w) {
                                   .rbm = &w->rbm,
                                   .base_bias = w->base_bias,
                                   .seed = w->seed,
-                                  .progress_from = ladder_from,
-                                  .progress_to = ladder_to,
+                                  .progress_from = progress[TEMPERING],
+                                  .progress_to = progress[TEMPERING + 1],
                                   .self = w,
                                   .list_state = list_state};
-  return smr_ladder_run_create(w->unit, &setup, &w->ladder);
+  const smr_annealing_config annealing = get_annealing(w);
+  if (annealing.n_runs == 0) {
+    return smr_ladder_run_create(w->unit, &setup, &w->ladder);
+  }
+  SMR_TRY(smr_annealing_create(w->group, &w->rbm, &annealing, &w->annealing));
+  SMR_TRY(smr_ladder_run_create(w->unit, &setup, &w->ladder));
+  return smr_annealing_resume(w->annealing);
 }
 
 smr_status smr_partition_run(const smr_unit *unit) {
@@ -330,6 +374,7 @@ smr_status smr_partition_run(const smr_unit *unit) {
   smr_partition_put(unit->services, &w.values, smr_clock_monotonic_s() - start);
 done:
   smr_ladder_run_destroy(&w.ladder);
+  smr_annealing_destroy(&w.annealing);
   smr_model_clear(&w.model);
   smr_memory_free(w.base_bias);
   smr_memory_free(w.betas);

@@ -182,6 +182,11 @@ static void plan(const void *config, const void *survey, int n_ranks, smr_unit_c
   if (job->ladder.n_chains > 0) {
     smr_ladder_add_cost(&job->ladder, v, h, n_ranks, n_threads, cost);
   }
+  const smr_annealing_config annealing = {.n_runs = job->n_runs};
+  const int64_t annealed = smr_annealing_count_bytes(&annealing, v, 1);
+  /* A gathered checkpoint is a copy of all of it, and there are two files. */
+  cost->memory_bytes += smr_annealing_count_bytes(&annealing, v, n_ranks) + annealed;
+  cost->file_bytes += 2 * annealed;
   cost->flops += count_annealing(job, v, h) + product * count_rows(job, found, &slow_flops);
   cost->slow_flops += slow_flops;
   cost->memory_bytes += 4 * (v * h + v * smr_int_max(job->ladder.n_chains, job->n_runs)) +

@@ -473,8 +473,8 @@ static smr_status conclude(const run_work *run, const smr_collect_counts *counts
                "give it more time",
                counts->n_pending);
     }
-    smr_log_info("%s: %" PRId64 " units are left; run the same command again to go on", cause,
-                 counts->n_pending);
+    smr_log_info("%s: %" PRId64 " unit%s left; run the same command again to go on", cause,
+                 counts->n_pending, counts->n_pending == 1 ? " is" : "s are");
     return SMR_STOPPED;
   }
   return n_bad > 0 ? SMR_PARTIAL : SMR_OK;

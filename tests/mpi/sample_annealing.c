@@ -323,6 +323,81 @@ static void test_input_errors(void **state) {
                "at least 2");
 }
 
+static smr_state list(smr_annealing *annealing) {
+  smr_state made = {0};
+  assert_ok(smr_annealing_list_state(annealing, &made));
+  return made;
+}
+
+/* In parts, and handed on to another object midway, runs end with the bits of one go. */
+static void test_parts(void **state) {
+  enum { N_RUNS = 133, N_BETAS = 20 };
+  static model made;
+  static float samples[N_RUNS * V];
+  double expected[N_RUNS], weights[N_RUNS];
+  smr_annealing_result whole, result;
+  (void)state;
+  make_model(5, 2.0, N_BETAS, &made);
+  draw_samples(&made, get_exact(&made), N_RUNS, 1, samples);
+  const smr_annealing_config config = get_config(&made, N_RUNS, N_BETAS, 7);
+  for (int is_reverse = 0; is_reverse < 2; is_reverse++) {
+    smr_annealing *first = NULL, *second = NULL;
+    assert_ok(is_reverse ? smr_annealing_run_reverse(test_world, &made.rbm, &config, samples,
+                                                     expected, &whole)
+                         : smr_annealing_run(test_world, &made.rbm, &config, expected, &whole));
+    assert_ok(smr_annealing_create(test_world, &made.rbm, &config, &first));
+    assert_ok(smr_annealing_create(test_world, &made.rbm, &config, &second));
+    assert_ok(smr_annealing_start(first, is_reverse ? samples : NULL));
+    assert_ok(smr_annealing_advance(first, 1));
+    assert_ok(smr_annealing_advance(first, 6));
+    assert_int_equal(smr_annealing_get_step(first), 7);
+    const smr_state from = list(first), to = list(second);
+    assert_int_equal(from.n, to.n);
+    for (int64_t i = 0; i < from.n; i++) {
+      const smr_state_array *array = &from.arrays[i];
+      const size_t item = array->array.type == SMR_F32 ? 4 : 8;
+      const int64_t width = array->array.n_dimensions == 2 ? V : 1;
+      memcpy(to.arrays[i].array.data, array->array.data,
+             item * (size_t)(array->is_distributed ? array->n_rows * width : 1));
+    }
+    smr_annealing_destroy(&first);
+    assert_ok(smr_annealing_resume(second));
+    assert_int_equal(smr_annealing_get_step(second), 7);
+    assert_ok(smr_annealing_advance(second, 1000));
+    assert_int_equal(smr_annealing_get_step(second), N_BETAS - 1);
+    assert_ok(smr_annealing_finish(second, weights, &result));
+    assert_memory_equal(weights, expected, sizeof expected);
+    assert_memory_equal(&result.log_z, &whole.log_z, sizeof result.log_z);
+    assert_int_equal(smr_annealing_get_step(second), 0);
+    smr_annealing_destroy(&second);
+  }
+}
+
+/* What no run can have left behind is refused on all ranks, though one alone has read it. */
+static void test_bad_states(void **state) {
+  enum { N_RUNS = 7, N_BETAS = 5 };
+  static model made;
+  const char *const texts[] = {"0 or 1", "weight of nan", "step 5 of 4", "step -1 of 4", "step 0"};
+  (void)state;
+  make_model(5, 2.0, N_BETAS, &made);
+  const smr_annealing_config config = get_config(&made, N_RUNS, N_BETAS, 7);
+  for (int t = 0; t < 5; t++) {
+    smr_annealing *annealing = NULL;
+    assert_ok(smr_annealing_create(test_world, &made.rbm, &config, &annealing));
+    assert_ok(smr_annealing_start(annealing, NULL));
+    assert_ok(smr_annealing_resume(annealing));
+    const smr_state listed = list(annealing);
+    if (test_world->rank == 0) {
+      *(float *)listed.arrays[0].array.data = t == 0 ? 0.5F : 1.0F;
+      *(double *)listed.arrays[1].array.data = t == 1 ? (double)NAN : 0.0;
+      *(int64_t *)listed.arrays[2].array.data = t == 2 ? 5 : t == 3 ? -1 : 0;
+      *(int64_t *)listed.arrays[3].array.data = t == 4 ? 2 : 0;
+    }
+    assert_fails(smr_annealing_resume(annealing), SMR_ERR_INPUT, texts[t]);
+    smr_annealing_destroy(&annealing);
+  }
+}
+
 static void test_usual(void **state) {
   enum { N = 14501 };
   static double betas[N];
@@ -346,6 +421,7 @@ static void test_usual(void **state) {
 
 MPI_TEST_MAIN(cmocka_unit_test(test_forward), cmocka_unit_test(test_reverse),
               cmocka_unit_test(test_independent), cmocka_unit_test(test_weights),
-              cmocka_unit_test(test_bits), cmocka_unit_test(test_numeric_errors),
+              cmocka_unit_test(test_bits), cmocka_unit_test(test_parts),
+              cmocka_unit_test(test_bad_states), cmocka_unit_test(test_numeric_errors),
               cmocka_unit_test(test_input_errors), cmocka_unit_test(test_usual),
               cmocka_unit_test(test_ising))

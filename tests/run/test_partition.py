@@ -1,5 +1,6 @@
 """Partition functions: every estimator against exact values, the same bits on any ranks, models from files, bad input."""
 import math
+import signal
 import time
 from pathlib import Path
 
@@ -155,6 +156,38 @@ def test_kills(where: Path) -> None:
     same(where / "whole" / "results.h5", out / "results.h5", "killed three times")
 
 
+def get_place(out: Path) -> tuple[int, int]:
+    """Direction and step of annealing in the newest checkpoint, (0, 0) without one; a checkpoint may go while it is read."""
+    while name := newest(out):
+        shown = [run(["show", *out.glob(f"units/*/checkpoints/{name}"), of, "--csv"]) for of in ("is_reverse", "annealing_step")]
+        if all(done.returncode == 0 for done in shown):
+            return tuple(int(done.stdout.split()[-1]) for done in shown)
+    return 0, 0
+
+
+def test_stops(where: Path) -> None:
+    """Told to stop midway through annealing, up and down, on other numbers of ranks each time: goes on at the step where it was."""
+    job, out = where / "stopped.yaml", where / "stopped"
+    job.write_text("name: stopped\nexperiment: partition\nseed: 3\npartition: {side: 6, annealing_runs: 120, annealing_steps: 20000, "
+                   "chains: 0}\n")
+    done = run(["run", job, "-o", where / "unstopped", "-q"], 2)
+    check(done.returncode == 0, f"not stopped: {done.returncode} {done.stderr}")
+    last = (0, 0)
+    for ranks, is_reverse in ((1, 0), (3, 0), (2, 1), (1, 1)):
+        process = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=0.05"], ranks, SIMMER_DELAY="run.look:100")
+        deadline = time.monotonic() + 100
+        while get_place(out) <= max(last, (is_reverse, 0)) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGUSR1)
+        check(process.wait(60) == 75, f"stopped on {ranks} ranks: {process.returncode} {process.stderr.read()}")
+        place = get_place(out)
+        check(last < place and place[0] == is_reverse, f"annealing on {ranks} ranks went from {last} to {place}")
+        last = place
+    done = run(["run", job, "-o", out, "-q"], 3)
+    check(done.returncode == 0, f"after four stops: {done.returncode} {done.stderr}")
+    same(where / "unstopped" / "results.h5", out / "results.h5", "annealing stopped four times")
+
+
 BAD = {
     "wrong-pixels": ("partition: {side: 4}\ndata: {source: bars-and-stripes, side: 3}\n", [":4:", "9 pixels", "16 visible units", "^"]),
     "falling-ladder": ("partition: {betas: '0 0.5 0.25 1'}\n", [":3:", "partition.betas", "isn't above", "0.25", "^"]),
@@ -209,5 +242,6 @@ with folder() as name:
     test_data(Path(name))
     test_calibration(Path(name))
     test_kills(Path(name))
+    test_stops(Path(name))
     test_bad(Path(name))
 finish()

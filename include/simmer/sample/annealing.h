@@ -10,6 +10,7 @@
 #ifndef SIMMER_SAMPLE_ANNEALING_H
 #define SIMMER_SAMPLE_ANNEALING_H
 
+#include "simmer/base/array.h"
 #include "simmer/comm/context.h"
 #include "simmer/energy/rbm.h"
 
@@ -35,14 +36,41 @@ int64_t smr_annealing_usual_betas(double *betas);
 void smr_annealing_base_bias(int64_t n_visible, const double *mean, int64_t n, double strength,
                              float *base_bias);
 
-/* From independent base states up; underestimates ln Z in expectation. log_weights[n_runs] on all
- * ranks (may be NULL): the mean weight is Z / Z_0 in expectation. Collective on context. */
+/* Runs that can be interrupted: they move together, and their states go into checkpoints. All below
+ * is collective on the context, but for destroy, list_state and the getters. */
+typedef struct smr_annealing smr_annealing;
+
+/* At step 0. The model and what config points to are borrowed until destroy. */
+smr_status smr_annealing_create(const smr_context *context, const smr_rbm *rbm,
+                                const smr_annealing_config *config,
+                                smr_annealing **out) SMR_NODISCARD;
+void smr_annealing_destroy(smr_annealing **annealing);
+/* From independent base states up (samples = NULL): the mean weight is Z / Z_0 in expectation, so
+ * ln Z is underestimated. Or from samples v [n_runs x V] of the model down: the mean weight is
+ * Z_0 / Z, and with exact samples ln Z is overestimated. SMR_ERR_INPUT for samples other than 0 and
+ * 1. */
+smr_status smr_annealing_start(smr_annealing *annealing, const float *samples) SMR_NODISCARD;
+/* Moves all runs on by n_steps temperatures, or to the end. */
+smr_status smr_annealing_advance(smr_annealing *annealing, int64_t n_steps) SMR_NODISCARD;
+/* After the last step: log_weights[n_runs] on all ranks (may be NULL) and the result; back at step
+ * 0 then. */
+smr_status smr_annealing_finish(smr_annealing *annealing, double *log_weights,
+                                smr_annealing_result *out) SMR_NODISCARD;
+/* 0 before the first step, n_betas - 1 after the last one. */
+int64_t smr_annealing_get_step(const smr_annealing *annealing);
+/* Appends the arrays to go on from, on any number of ranks; read into them, then resume. */
+smr_status smr_annealing_list_state(smr_annealing *annealing, smr_state *state) SMR_NODISCARD;
+/* SMR_ERR_INPUT when what was read is no state of these runs. */
+smr_status smr_annealing_resume(smr_annealing *annealing) SMR_NODISCARD;
+/* Bytes that a rank's runs take beside scratch; those of a checkpoint on one rank. Local. */
+int64_t smr_annealing_count_bytes(const smr_annealing_config *config, int64_t n_visible,
+                                  int n_ranks);
+
+/* All of it at once: up, */
 smr_status smr_annealing_run(const smr_context *context, const smr_rbm *rbm,
                              const smr_annealing_config *config, double *log_weights,
                              smr_annealing_result *out) SMR_NODISCARD;
-/* From samples v [n_runs x V] of the model (exact ones make it overestimate in expectation) down;
- * the mean weight is Z_0 / Z in expectation. SMR_ERR_INPUT for samples other than 0 and 1.
- * Collective on context. */
+/* and down. */
 smr_status smr_annealing_run_reverse(const smr_context *context, const smr_rbm *rbm,
                                      const smr_annealing_config *config, const float *samples,
                                      double *log_weights, smr_annealing_result *out) SMR_NODISCARD;
