@@ -7,7 +7,7 @@
 #include "overview.h"
 #include "simmer/base/clock.h"
 
-enum { BAR_CELLS = 30, PLOT_ROWS = 8 };
+enum { BAR_CELLS = 30, PLOT_ROWS = 8, STRIKING_QUIET_S = 5 };
 
 /* --- for people --- */
 
@@ -37,28 +37,49 @@ static smr_status write_counts(const smr_overview *o, smr_text *out) {
   return SMR_OK;
 }
 
-static smr_status write_activity(const smr_overview *o, smr_text *out) {
-  char age[32], run[32];
-  if (o->n_beats == 0) {
-    return smr_text_add(out, "nobody is at work here\n");
+static smr_status write_worker(const smr_beat *beat, smr_text *out) {
+  char run[32], age[32];
+  SMR_TRY(smr_text_add(out, "  %-16s %6" PRId64 " done", beat->host, beat->n_done));
+  if (beat->n_failed > 0) {
+    SMR_TRY(smr_text_add(out, ", %" PRId64 " failed", beat->n_failed));
   }
-  SMR_TRY(smr_text_add(out, "\nat work\n"));
+  SMR_TRY(smr_text_add(out, " in %s   %s",
+                       smr_clock_format_duration((double)beat->elapsed_s, run, sizeof run),
+                       beat->now));
+  if (beat->quiet_s > STRIKING_QUIET_S) {
+    SMR_TRY(smr_text_add(out, "   (last sign of life %s ago)",
+                         smr_clock_format_duration(beat->quiet_s, age, sizeof age)));
+  }
+  return smr_text_add(out, "\n");
+}
+
+/* Of those that don't beat any more, one line, and only while something is left to do. */
+static smr_status write_silent(const smr_overview *o, smr_text *out) {
+  const int64_t n = o->n_beats - o->n_alive;
+  double least = INFINITY;
+  char age[32];
   for (int64_t i = 0; i < o->n_beats; ++i) {
-    const smr_beat *beat = &o->beats[i];
-    smr_clock_format_duration((double)beat->elapsed_s, run, sizeof run);
-    SMR_TRY(smr_text_add(out, "  %-16s %6" PRId64 " done", beat->host, beat->n_done));
-    if (beat->n_failed > 0) {
-      SMR_TRY(smr_text_add(out, ", %" PRId64 " failed", beat->n_failed));
-    }
-    SMR_TRY(smr_text_add(out, " in %s", run));
-    if (smr_overview_is_alive(o, beat)) {
-      SMR_TRY(smr_text_add(out, "   %s\n", beat->now));
-    } else {
-      SMR_TRY(smr_text_add(out, "   no sign of life for %s: dead, or cut off\n",
-                           smr_clock_format_duration(beat->quiet_s, age, sizeof age)));
+    if (!smr_overview_is_alive(o, &o->beats[i])) {
+      least = fmin(least, o->beats[i].quiet_s);
     }
   }
-  return SMR_OK;
+  if (n == 0 || o->n_pending == 0) {
+    return SMR_OK;
+  }
+  return smr_text_add(
+      out,
+      "%" PRId64 " group%s ended without a farewell: no sign of life for %s; dead, or cut off\n", n,
+      n == 1 ? "" : "s", smr_clock_format_duration(least, age, sizeof age));
+}
+
+static smr_status write_activity(const smr_overview *o, smr_text *out) {
+  SMR_TRY(smr_text_add(out, o->n_alive > 0 ? "\nat work\n" : "nobody is at work here\n"));
+  for (int64_t i = 0; i < o->n_beats; ++i) {
+    if (smr_overview_is_alive(o, &o->beats[i])) {
+      SMR_TRY(write_worker(&o->beats[i], out));
+    }
+  }
+  return write_silent(o, out);
 }
 
 static const char *get_message(const smr_overview *o, int64_t cell) {

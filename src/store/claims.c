@@ -19,7 +19,8 @@
 #include "simmer/base/memory.h"
 #include "watch.h"
 
-enum { ATTEMPTS = 4 };
+/* Hearts beat at least once a second, which a file system may show late. */
+enum { ATTEMPTS = 4, LONGEST_QUIET_S = 3 };
 typedef char claim_path[SMR_PATH_BYTES + SMR_CLAIM_NAME_BYTES];
 
 static int is_good_name(const char *name) {
@@ -364,5 +365,44 @@ smr_status smr_claims_read_beats(const char *folder, smr_beat **beats, int64_t *
     *beats = NULL;
     *n = 0;
   }
+  return status;
+}
+
+/* 1 when one of `now` has beaten since `before`, or is new. */
+static int find_beating(int64_t n_before, const smr_beat *before, int64_t n_now,
+                        const smr_beat *now, int64_t *which) {
+  for (*which = 0; *which < n_now; ++*which) {
+    int64_t i = 0;
+    while (i < n_before && strcmp(before[i].writer, now[*which].writer) != 0) {
+      i++;
+    }
+    if (i == n_before || before[i].beat != now[*which].beat) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+smr_status smr_claims_check_quiet(const char *folder) {
+  const double deadline = smr_clock_monotonic_s() + LONGEST_QUIET_S;
+  smr_beat *before = NULL, *now = NULL;
+  int64_t n_before = 0, n_now = 0, which = 0;
+  smr_status status = SMR_OK;
+  SMR_TRY(smr_claims_read_beats(folder, &before, &n_before));
+  while (n_before > 0 && smr_clock_monotonic_s() < deadline) {
+    smr_clock_sleep(0.1);
+    smr_memory_free(now);
+    now = NULL;
+    SMR_TRY_DONE(smr_claims_read_beats(folder, &now, &n_now));
+    if (find_beating(n_before, before, n_now, now, &which)) {
+      SMR_FAIL_DONE(SMR_ERR_USAGE,
+                    "somebody is at work in %s, on %s: stop that first ('simmer status %s' shows "
+                    "it), or choose another folder with -o",
+                    folder, now[which].host, folder);
+    }
+  }
+done:
+  smr_memory_free(before);
+  smr_memory_free(now);
   return status;
 }

@@ -17,6 +17,7 @@
 #include "simmer/base/log.h"
 #include "simmer/base/memory.h"
 #include "simmer/base/text.h"
+#include "simmer/store/claims.h"
 
 static const char keys_name[] = "job.keys";
 static const char yaml_name[] = "job.yaml";
@@ -75,6 +76,23 @@ typedef struct {
   const char *key, *value;
   size_t key_length, value_length;
 } key_line;
+
+/* Whether a text is lines of "key=value", as smr_folder_open writes them. */
+static smr_status check_keys(const char *folder, const char *text) {
+  int n_line = 1;
+  for (const char *at = text; *at != '\0'; n_line++) {
+    const size_t length = strcspn(at, "\n");
+    if (at[length] == '\0' || memchr(at, '=', length) == NULL) {
+      SMR_FAIL(SMR_ERR_INPUT,
+               "%s/%s is damaged at line %d, so that it can't be told which job the folder holds. "
+               "Mend it by a backup, choose another folder with -o, or put this one aside with "
+               "--fresh",
+               folder, keys_name, n_line);
+    }
+    at += length + 1;
+  }
+  return SMR_OK;
+}
 
 /* Takes the next line off `text`; 0 at the end. */
 static int next_line(const char **text, key_line *line) {
@@ -153,7 +171,13 @@ static smr_status read_text(const char *folder, const char *name, char **text) {
   char path[SMR_PATH_BYTES];
   size_t bytes = 0;
   SMR_TRY(smr_file_join(path, folder, name));
-  return smr_file_read(path, MAX_TEXT_BYTES, text, &bytes);
+  SMR_TRY(smr_file_read(path, MAX_TEXT_BYTES, text, &bytes));
+  if (strlen(*text) != bytes) {
+    smr_memory_free(*text);
+    *text = NULL;
+    SMR_FAIL(SMR_ERR_INPUT, "%s is damaged: it holds a byte 0", path);
+  }
+  return SMR_OK;
 }
 
 static int holds_text(const char *folder, const char *name, const char *text) {
@@ -248,7 +272,10 @@ static smr_status check_or_claim(const char *path, const char *fixed_keys) {
   }
   /* Read in any case: another process may have put its own job here in between. */
   SMR_TRY(read_text(path, keys_name, &old_keys));
-  smr_status status = compare_jobs(path, old_keys, fixed_keys);
+  smr_status status = check_keys(path, old_keys);
+  if (status == SMR_OK) {
+    status = compare_jobs(path, old_keys, fixed_keys);
+  }
   smr_memory_free(old_keys);
   return status == SMR_OK ? write_text(path, keys_name, fixed_keys) : status;
 }
@@ -262,6 +289,7 @@ smr_status smr_folder_open(const char *folder, const char *job_yaml, const char 
     SMR_FAIL(SMR_ERR_USAGE, "%s is a file, not a folder. Choose another folder with -o", path);
   }
   if (is_fresh && has_file(path, keys_name)) {
+    SMR_TRY(smr_claims_check_quiet(path));
     SMR_TRY(put_aside(path));
   }
   SMR_TRY(smr_file_make_folder(path));

@@ -25,7 +25,7 @@ def look(folder: Path) -> dict:
 def test_running(folder: Path) -> None:
     """While two ranks work: groups that live, counts that add up, time left."""
     (folder / "job.yaml").write_text(SWEEP % ("[1e-3, 1]", "auto", 20000))
-    process = start(["run", folder / "job.yaml", "-o", folder / "out"], ranks=2)
+    process = start(["run", folder / "job.yaml", "-o", folder / "out"], ranks=2, SIMMER_DELAY="run.look:1")
     end, seen = time.monotonic() + 60, None
     while time.monotonic() < end:
         time.sleep(0.3)
@@ -41,6 +41,8 @@ def test_running(folder: Path) -> None:
     text = run(["status", folder / "out"]).stdout
     check("100000 units done" in text and "left, at" in text and "at work" in text, f"page:\n{text}")
     print(f"status took {time.monotonic() - began:.2f} s")
+    done = run(["run", folder / "job.yaml", "-o", folder / "out", "--fresh"])
+    check(done.returncode == 2 and "at work" in done.stderr and not list(folder.glob("out.old-*")), f"--fresh while a job works: {done.stderr}")
     kill_all(process)
     process.wait()
     after = look(folder / "out")

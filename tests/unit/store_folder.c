@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "simmer/base/text.h"
+#include "simmer/store/claims.h"
 #include "simmer/store/folder.h"
 
 static const char yaml[] = "experiment: ridge\nseed: 1\n";
@@ -88,6 +89,45 @@ static void test_fresh(void **state) {
   }
 }
 
+/* Whoever works there keeps the folder from being set aside; whoever died there doesn't. */
+static void test_fresh_at_work(void **state) {
+  (void)state;
+  smr_claims *claims = NULL;
+  char name[256];
+  assert_ok(smr_folder_open(scratch_path("out"), yaml, keys, 0));
+  assert_ok(smr_claims_open(scratch_path("out"), "writer-1", 60, &claims));
+  assert_fails(smr_folder_open(scratch_path("out"), "new", "seed=2\n", 1), SMR_ERR_USAGE,
+               "at work");
+  check_content("out/job.yaml", yaml);
+  char *beat = NULL;
+  size_t bytes = 0;
+  scratch_get("out/claims/writer-1.beat", &beat, &bytes);
+  smr_claims_close(&claims);
+  scratch_put("out/claims/writer-1.beat", beat, bytes);
+  smr_memory_free(beat);
+  assert_ok(smr_folder_open(scratch_path("out"), "new", "seed=2\n", 1));
+  assert_int_equal(scratch_count(".", "out.old-", name), 1);
+}
+
+static void test_damaged(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    size_t bytes;
+    const char *message;
+  } damages[] = {{"data.features=60\nexperiment", 27, "damaged at line 2"},
+                 {"\xff\xfe\n", 3, "damaged at line 1"},
+                 {"experiment=ridge\n\nseed=1\n", 25, "damaged at line 2"},
+                 {"experiment=ridge\n\0\0\0\0", 21, "byte 0"}};
+  for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+    assert_ok(smr_folder_open(scratch_path("out"), yaml, keys, 1));
+    scratch_put("out/job.keys", damages[i].text, damages[i].bytes);
+    assert_fails(smr_folder_open(scratch_path("out"), yaml, keys, 0), SMR_ERR_INPUT,
+                 damages[i].message);
+    assert_fails(smr_folder_open(scratch_path("out"), yaml, keys, 0), SMR_ERR_INPUT, "job.keys");
+  }
+}
+
 static void test_foreign(void **state) {
   (void)state;
   char *text = NULL;
@@ -151,9 +191,9 @@ static void test_together(void **state) {
 
 int main(void) {
 #define SCRATCH_TEST(test) cmocka_unit_test_setup_teardown(test, scratch_create, scratch_destroy)
-  const struct CMUnitTest tests[] = {SCRATCH_TEST(test_new),       SCRATCH_TEST(test_another_job),
-                                     SCRATCH_TEST(test_free_keys), SCRATCH_TEST(test_fresh),
-                                     SCRATCH_TEST(test_foreign),   SCRATCH_TEST(test_half_made),
-                                     SCRATCH_TEST(test_together)};
+  const struct CMUnitTest tests[] = {
+      SCRATCH_TEST(test_new),      SCRATCH_TEST(test_another_job),   SCRATCH_TEST(test_free_keys),
+      SCRATCH_TEST(test_fresh),    SCRATCH_TEST(test_foreign),       SCRATCH_TEST(test_half_made),
+      SCRATCH_TEST(test_together), SCRATCH_TEST(test_fresh_at_work), SCRATCH_TEST(test_damaged)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
