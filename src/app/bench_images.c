@@ -21,15 +21,6 @@ static smr_status read_all(const smr_context *world, const smr_images *images, f
 smr_status smr_bench_images(bench_work *bench) {
   const smr_context *world = bench->world;
   const smr_image_config config = {.source = SMR_IMAGES_DIGITS,
-                                   .file = "",
-                                   .labels = "",
-                                   .test_file = "",
-                                   .test_labels = "",
-                                   .x_name = "",
-                                   .y_name = "",
-                                   .mnist_folder = "",
-                                   .fields = "",
-                                   .tangents = "",
                                    .count = (int64_t)IMAGES * world->size,
                                    .test_count = 0,
                                    .binarize = SMR_BINARIZE_NONE,

@@ -228,19 +228,13 @@ static smr_status run_test(const unit_work *work) {
                               .self = work,
                               .make_targets = make_test_labels,
                               .score = score};
-  const int64_t n_test = smr_sample_count_test(work->sample);
-  const int64_t n_sums = rows.features->n * SMR_TEST_SUMS * rows.n_scored;
   double *sums = NULL;
-  smr_status status =
-      smr_agree(rows.group, smr_memory_alloc(n_sums, sizeof *sums, "sums over test rows", &sums));
-  if (status == SMR_OK) {
-    status = smr_test_rows_run(&rows, sums);
-  }
-  if (status == SMR_OK && n_test > 0 && sums != NULL) {
-    put_test(work, n_test, sums);
+  SMR_TRY(smr_test_rows_run(&rows, &sums));
+  if (sums != NULL) {
+    put_test(work, smr_sample_count_test(work->sample), sums);
   }
   smr_memory_free(sums);
-  return status;
+  return SMR_OK;
 }
 
 /* --- the unit --- */

@@ -44,17 +44,11 @@ smr_status smr_ridge_run_test(const smr_ridge_work *work, bool is_classification
                               .weights = work->weights,
                               .offsets = work->offsets,
                               .score = score};
-  const int64_t n_test = smr_sample_count_test(work->sample);
-  const int64_t n_sums = rows.features->n * SMR_TEST_SUMS * rows.n_scored;
   double *sums = NULL;
-  smr_status status =
-      smr_agree(rows.group, smr_memory_alloc(n_sums, sizeof *sums, "sums over test rows", &sums));
-  if (status == SMR_OK) {
-    status = smr_test_rows_run(&rows, sums);
-  }
-  if (status == SMR_OK && n_test > 0 && sums != NULL) {
-    put_test(work, is_classification, n_test, sums);
+  SMR_TRY(smr_test_rows_run(&rows, &sums));
+  if (sums != NULL) {
+    put_test(work, is_classification, smr_sample_count_test(work->sample), sums);
   }
   smr_memory_free(sums);
-  return status;
+  return SMR_OK;
 }

@@ -75,9 +75,10 @@ static smr_status combine(void *self, int thread, void *left, void *right) {
   return SMR_OK;
 }
 
-static smr_status allocate(test_pass *pass) {
+static smr_status allocate(test_pass *pass, double **sums) {
   const smr_test_rows *rows = pass->rows;
   const char *what = "test rows";
+  SMR_TRY(smr_memory_alloc(count_values(rows), sizeof **sums, what, sums));
   SMR_TRY(smr_memory_alloc(pass->n_threads, sizeof *pass->threads, what, &pass->threads));
   for (int64_t i = 0; i < pass->n_threads; ++i) {
     test_thread *thread = &pass->threads[i];
@@ -100,7 +101,7 @@ static void clear(test_pass *pass) {
   smr_memory_free(pass->threads);
 }
 
-smr_status smr_test_rows_run(const smr_test_rows *rows, double *sums) {
+smr_status smr_test_rows_run(const smr_test_rows *rows, double **sums) {
   test_pass pass = {.rows = rows,
                     .n_test = smr_sample_count_test(rows->sample),
                     .n_threads = omp_get_max_threads()};
@@ -110,9 +111,17 @@ smr_status smr_test_rows_run(const smr_test_rows *rows, double *sums) {
                                 .leaf = leaf,
                                 .combine = combine};
   smr_status status = SMR_OK;
-  SMR_TRY_DONE(smr_agree(rows->group, allocate(&pass)));
-  SMR_TRY_DONE(smr_reduce_run(rows->group, &tree, sums));
+  *sums = NULL;
+  if (pass.n_test == 0) {
+    return SMR_OK;
+  }
+  SMR_TRY_DONE(smr_agree(rows->group, allocate(&pass, sums)));
+  SMR_TRY_DONE(smr_reduce_run(rows->group, &tree, *sums));
 done:
   clear(&pass);
+  if (status != SMR_OK) {
+    smr_memory_free(*sums);
+    *sums = NULL;
+  }
   return status;
 }

@@ -29,8 +29,9 @@ typedef struct {
                 double sums[SMR_TEST_SUMS]);
 } smr_test_rows;
 
-/* sums [F][2][S], both sums of every column over all test rows; zeros without any. Same bits on any
- * ranks and threads. SMR_ERR_MEMORY, and errors of reading. Collective on group. */
-smr_status smr_test_rows_run(const smr_test_rows *rows, double *sums) SMR_NODISCARD;
+/* *sums [F][2][S], both sums of every column over all test rows; NULL without any. Freed by
+ * smr_memory_free. Same bits on any ranks and threads. SMR_ERR_MEMORY, and errors of reading.
+ * Collective on group. */
+smr_status smr_test_rows_run(const smr_test_rows *rows, double **sums) SMR_NODISCARD;
 
 #endif

@@ -182,7 +182,7 @@ static smr_status read_text(const char *folder, const char *name, char **text) {
 
 static int holds_text(const char *folder, const char *name, const char *text) {
   char *found = NULL;
-  if (read_text(folder, name, &found) != SMR_OK) {
+  if (read_text(folder, name, &found) != SMR_OK || found == NULL) {
     smr_error_clear();
     return 0;
   }

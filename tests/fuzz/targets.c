@@ -129,13 +129,8 @@ static smr_image_config image_file(int source, const char *labels) {
   return (smr_image_config){.source = source,
                             .file = "f",
                             .labels = labels,
-                            .test_file = "",
-                            .test_labels = "",
                             .x_name = "X",
                             .y_name = "y",
-                            .mnist_folder = "",
-                            .fields = "",
-                            .tangents = "",
                             .count = -1,
                             .test_count = -1};
 }

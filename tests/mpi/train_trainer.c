@@ -365,20 +365,8 @@ static void test_draw(void **state) {
 /* Images of the data layer, drawn anew each epoch. */
 static void test_images(void **state) {
   (void)state;
-  const smr_image_config source = {.source = SMR_IMAGES_BARS,
-                                   .file = "",
-                                   .labels = "",
-                                   .test_file = "",
-                                   .test_labels = "",
-                                   .x_name = "",
-                                   .y_name = "",
-                                   .mnist_folder = "",
-                                   .fields = "",
-                                   .tangents = "",
-                                   .count = -1,
-                                   .test_count = -1,
-                                   .side = 4,
-                                   .seed = 1};
+  const smr_image_config source = {
+      .source = SMR_IMAGES_BARS, .count = -1, .test_count = -1, .side = 4, .seed = 1};
   smr_context *const contexts[] = {alone, test_world};
   smr_images *images[2] = {NULL, NULL};
   smr_trainer *trainers[2] = {NULL, NULL};

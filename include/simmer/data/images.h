@@ -24,9 +24,9 @@ typedef enum {
 typedef enum { SMR_BINARIZE_SAMPLE, SMR_BINARIZE_THRESHOLD, SMR_BINARIZE_NONE } smr_binarize;
 typedef enum { SMR_STREAM_TRAIN, SMR_STREAM_VALID, SMR_STREAM_TEST } smr_stream;
 
-/* Plain configuration; strings borrowed, "" = none; paths relative to the data folder. A file whose
- * name isn't there is looked for with .gz behind it, or without (idx, infimnist). Files whose whole
- * numbers are 0 and 1 alone are two-valued: 1 is kept as 255. */
+/* Plain configuration; strings borrowed, "" or NULL = none; paths relative to the data folder. A
+ * file whose name isn't there is looked for with .gz behind it, or without (idx, infimnist). Files
+ * whose whole numbers are 0 and 1 alone are two-valued: 1 is kept as 255. */
 typedef struct {
   int source;                          /* smr_image_source */
   const char *file, *labels;           /* idx: image and label files; hdf5: file in `file` */
