@@ -179,6 +179,9 @@ static smr_status move_shard(void *self, int thread, int64_t shard, void *value)
   smr_annealing *all = self;
   const smr_annealing_runs runs = get_runs(all, shard);
   (void)value;
+  if (smr_fault("annealing.shard")) {
+    SMR_FAIL(SMR_ERR_INTERNAL, "fault annealing.shard");
+  }
   for (int64_t step = all->step + 1; step <= all->last_step; step++) {
     smr_annealing_move(&all->path, &runs, step, &all->works[thread]);
   }

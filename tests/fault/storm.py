@@ -71,7 +71,7 @@ KINDS = {**dict.fromkeys(KILLS, (s.kill, [*SWEPT, "collect"])), "stop": (s.stop,
          **{kind: (s.damage, TRAINED if kind.startswith("checkpoint") else SWEPT if kind.startswith("claim") else list(JOBS))
             for kind in s.DAMAGE}}
 # Where a fault point can be passed; others may be passed everywhere.
-SITES = {"tempering": ["sample", "partition"], "linalg": ["ridge", "shared"], "train": ["rbm"], "images": ["rbm"], "data": ["ridge"],
+SITES = {"tempering": ["sample", "partition"], "annealing": ["partition"], "linalg": ["ridge", "shared"], "train": ["rbm"], "images": ["rbm"], "data": ["ridge"],
          "checkpoint": ["rbm", "sample"], "checkpoint.p": ["parallel"], "checkpoint.fu": ["parallel"], "checkpoint.s": ["parallel"],
          "checkpoint.rou": ["parallel"], "checkpoint.ren": ["parallel"], "arrays": TRAINED}
 SHORT = [("kill-rank", "ridge"), ("kill-rank", "rbm"), ("kill-launcher", "shared"), ("kill-launcher", "sample"), ("kill-all", "ridge"),
