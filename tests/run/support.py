@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 BUILD = Path(os.environ.get("SIMMER_BUILD", "build"))
@@ -52,6 +53,22 @@ def start(args: list, ranks: int = 1, **environment) -> subprocess.Popen:
     env = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
     return subprocess.Popen(command(args, ranks), env=env, start_new_session=True, stdout=subprocess.DEVNULL,
                             stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(is_true, process: subprocess.Popen | None = None, seconds: float = 120) -> bool:
+    """Waits until something is so; False when the process ends before that, or nothing comes of it for long."""
+    limit = time.monotonic() + seconds
+    while not is_true():
+        if process is not None and process.poll() is not None or time.monotonic() > limit:
+            return False
+        time.sleep(0.02)
+    return process is None or process.poll() is None
+
+
+def count_done(out: Path) -> int:
+    """Units that whole lines of the journals of an output folder confirm."""
+    lines = [line.split() for path in out.glob("journal/*.log") for line in path.read_text(errors="replace").split("\n")[:-1]]
+    return len({unit for words in lines if words[:1] == ["D"] for unit in words[5:-1]})
 
 
 def descendants(pid: int) -> list[int]:
