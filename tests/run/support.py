@@ -2,6 +2,7 @@
 import csv
 import io
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -97,6 +98,19 @@ def kill_all(process: subprocess.Popen) -> None:
             pass
     process.wait()
     process.stderr.close()
+
+
+def strike(process: subprocess.Popen, comes_on, what: str) -> None:
+    """kill -9 at a random moment: mostly when it has come on, at times in its start; at times of one rank before the others."""
+    if random.random() < 0.8:
+        check(wait_for(comes_on, process), f"{what}: nothing was done before a kill, or all of it")
+    time.sleep(random.uniform(0, 0.3))
+    if process.poll() is None and random.random() < 0.4 and (below := descendants(process.pid)):
+        try:
+            os.kill(random.choice(below), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    kill_all(process)
 
 
 def same(a: Path, b: Path, what: str) -> bool:

@@ -2,10 +2,9 @@
 import random
 import signal
 import sys
-import time
 from pathlib import Path
 
-from support import check, descendants, finish, folder, kill_all, run, same, start, table
+from support import check, count_done, descendants, finish, folder, run, same, start, strike, table, wait_for
 
 JOBS = {
     "newton": """
@@ -62,23 +61,23 @@ def test_extended(where: Path) -> None:
 
 
 def test_kill(where: Path, kills: int) -> None:
-    """kill -9 at random moments, then a resume: the undisturbed bits. SIGTERM: exit 75 of a lone rank."""
+    """kill -9 at random moments, then a resume: the undisturbed bits. SIGTERM: exit 75 of a lone rank.
+
+    Slowed down, a rank takes a tenth of a second for each of the 250 units."""
     job, out, whole = where / "kill.yaml", where / "killed", where / "whole"
     job.write_text(JOBS["newton"].replace("count: 2", "count: 25") + "run: {flush_interval: 0.1}\n")
-    begin = time.monotonic()
     done = run(["run", job, "-o", whole, "-q"], 2)
     check(done.returncode == 0, f"undisturbed: {done.returncode} {done.stderr}")
-    full = time.monotonic() - begin
     random.seed(4)
     for _ in range(kills):
-        process = start(["run", job, "-o", out, "-q"], random.choice([1, 2, 3]))
-        time.sleep(random.uniform(0.05, 0.6 * full))
-        kill_all(process)
-    process = start(["run", job, "-o", out, "-q"])
-    time.sleep(0.3 * full)
+        process, before = start(["run", job, "-o", out, "-q"], random.choice([1, 2, 3]), SIMMER_DELAY="run.look:10"), count_done(out)
+        strike(process, lambda: count_done(out) > before, "logistic")
+    process, before = start(["run", job, "-o", out, "-q"], SIMMER_DELAY="run.look:10"), count_done(out)
+    check(wait_for(lambda: count_done(out) > before, process), "SIGTERM: no unit is done midway")
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    check(process.returncode in (0, 75), f"SIGTERM: {process.returncode} {errors}")
+    _, errors = process.communicate(timeout=120)
+    check(process.returncode == 75, f"SIGTERM: {process.returncode} {errors}")
+    check(0 < count_done(out) < 250, f"SIGTERM: {count_done(out)} units are done")
     done = run(["run", job, "-o", out, "-q"], 2)
     check(done.returncode == 0, f"resume: {done.returncode} {done.stderr}")
     same(whole / "results.h5", out / "results.h5", f"after {kills} kills")
