@@ -4,7 +4,7 @@ import signal
 import time
 from pathlib import Path
 
-from support import check, finish, folder, kill_all, run, same, start, table
+from support import check, finish, folder, kill_all, run, same, start, table, wait_for
 
 ISING = """
 name: ising
@@ -135,27 +135,6 @@ def newest(out: Path) -> str:
     return max((p.name for p in out.glob("units/*/checkpoints/step-*.h5")), default="")
 
 
-def test_kills(where: Path) -> None:
-    """Killed while tempering and while annealing, on other numbers of ranks each time: the same bits in the end."""
-    job, out = where / "killed.yaml", where / "killed"
-    job.write_text("name: killed\nexperiment: partition\nseed: 3\npartition: {side: 6, annealing_runs: 64, annealing_steps: 4000, chains: 16, "
-                   "scans: 400, rounds: 6}\n")
-    done = run(["run", job, "-o", where / "whole", "-q"], 2)
-    check(done.returncode == 0, f"not killed: {done.returncode} {done.stderr}")
-    for ranks in (1, 3, 2):
-        process, seen = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=0.05"], ranks), newest(out)
-        for _ in range(600):
-            if newest(out) > seen or process.poll() is not None:
-                break
-            time.sleep(0.05)
-        time.sleep(0.2)
-        kill_all(process)
-    check(newest(out) != "", "no checkpoint was written")
-    done = run(["run", job, "-o", out, "-q"], 2)
-    check(done.returncode == 0, f"after three kills: {done.returncode} {done.stderr}")
-    same(where / "whole" / "results.h5", out / "results.h5", "killed three times")
-
-
 def get_place(out: Path) -> tuple[int, int]:
     """Direction and step of annealing in the newest checkpoint, (0, 0) without one; a checkpoint may go while it is read."""
     while name := newest(out):
@@ -163,6 +142,25 @@ def get_place(out: Path) -> tuple[int, int]:
         if all(done.returncode == 0 for done in shown):
             return tuple(int(done.stdout.split()[-1]) for done in shown)
     return 0, 0
+
+
+def test_kills(where: Path) -> None:
+    """Killed while tempering, annealing up and down, on other numbers of ranks each time: the same bits in the end."""
+    job, out = where / "killed.yaml", where / "killed"
+    job.write_text("name: killed\nexperiment: partition\nseed: 3\npartition: {side: 6, annealing_runs: 64, annealing_steps: 8000, chains: 16, "
+                   "scans: 200, rounds: 6}\n")
+    done = run(["run", job, "-o", where / "whole", "-q"], 2)
+    check(done.returncode == 0, f"not killed: {done.returncode} {done.stderr}")
+    for ranks, place in ((1, (0, 0)), (3, (0, 1)), (2, (1, 1))):
+        seen = newest(out)
+        process = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=0.05"], ranks, SIMMER_DELAY="run.look:400")
+        check(wait_for(lambda: newest(out) > seen and get_place(out) >= place, process), f"{ranks} ranks didn't come on to {place}")
+        time.sleep(0.2)
+        kill_all(process)
+    check(newest(out) != "" and not (out / "results.h5").exists(), "it wasn't killed midway")
+    done = run(["run", job, "-o", out, "-q"], 2)
+    check(done.returncode == 0, f"after three kills: {done.returncode} {done.stderr}")
+    same(where / "whole" / "results.h5", out / "results.h5", "killed three times")
 
 
 def test_stops(where: Path) -> None:
@@ -175,11 +173,9 @@ def test_stops(where: Path) -> None:
     last = (0, 0)
     for ranks, is_reverse in ((1, 0), (3, 0), (2, 1), (1, 1)):
         process = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=0.05"], ranks, SIMMER_DELAY="run.look:100")
-        deadline = time.monotonic() + 100
-        while get_place(out) <= max(last, (is_reverse, 0)) and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for(lambda: get_place(out) > max(last, (is_reverse, 0)), process)
         process.send_signal(signal.SIGUSR1)
-        check(process.wait(60) == 75, f"stopped on {ranks} ranks: {process.returncode} {process.stderr.read()}")
+        check(process.wait(120) == 75, f"stopped on {ranks} ranks: {process.returncode} {process.stderr.read()}")
         place = get_place(out)
         check(last < place and place[0] == is_reverse, f"annealing on {ranks} ranks went from {last} to {place}")
         last = place

@@ -6,15 +6,15 @@ usage: test_sample.py [number of kills]
 import math
 import os
 import random
+import re
 import shutil
 import signal
 import struct
 import sys
-import time
 import zlib
 from pathlib import Path
 
-from support import check, descendants, finish, folder, kill_all, run, same, start, table
+from support import check, descendants, finish, folder, kill_all, run, same, start, strike, table, wait_for
 
 FILES = ("results.h5", "ladder.h5", "samples.h5")
 # Two modes, up and down, that Gibbs sampling alone hardly leaves.
@@ -172,42 +172,42 @@ def test_ranks(where: Path) -> None:
     check(all(0 < p < 1 for p in probabilities) and len(probabilities) == 130 * 9, "probabilities are between 0 and 1")
 
 
-def test_kills(where: Path, kills: int) -> float:
-    """Returns the seconds of an undisturbed run."""
+def checkpoints(out: Path) -> list[str]:
+    return sorted(p.name for p in out.glob("units/*/checkpoints/step-*.h5"))
+
+
+def test_kills(where: Path, kills: int) -> None:
+    """It looks sixty times whether to stop; slowed down, it makes a checkpoint each time."""
     random.seed(40)
-    job = make(where, LONG, "long", str(where / "digits"))
-    begin = time.monotonic()
+    job, out = make(where, LONG, "long", str(where / "digits")), where / "killed"
     done = run(["run", job, "-o", where / "whole", "-q", "-s", "checkpoint.period=1000"], 2)
-    full = time.monotonic() - begin
     check(done.returncode == 0, f"undisturbed sampling: {done.returncode} {done.stderr}")
     for _ in range(kills):
-        process = start(["run", job, "-o", where / "killed", "-q"], random.choice([1, 2, 3, 4]))
-        time.sleep(random.uniform(0.1, 0.6 * full))
-        if process.poll() is None and random.random() < 0.4 and (below := descendants(process.pid)):
-            try:
-                os.kill(random.choice(below), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        kill_all(process)
-    done = run(["run", job, "-o", where / "killed", "-q"], 3)
+        process, seen = start(["run", job, "-o", out, "-q"], random.choice([1, 2, 3, 4]), SIMMER_DELAY="run.look:200"), checkpoints(out)[-1:]
+        strike(process, lambda: checkpoints(out)[-1:] > seen, "sample")
+    check(bool(checkpoints(out)) and not (out / "results.h5").exists(), "sampling wasn't killed midway")
+    done = run(["run", job, "-o", out, "-q"], 3)
     check(done.returncode == 0, f"after the kills: {done.returncode} {done.stderr}")
     for file in FILES:
-        same(where / "whole" / file, where / "killed" / file, f"{file} after kills")
-    return full
+        same(where / "whole" / file, out / file, f"{file} after kills")
 
 
-def test_stop(where: Path, full: float) -> None:
+def get_share(out: Path) -> float:
+    """How far the run is by its heartbeat, in per cent."""
+    found = [re.search(r"^now ([0-9.]+)%", p.read_text(errors="replace"), re.MULTILINE) for p in out.glob("claims/*.beat")]
+    return max((float(f[1]) for f in found if f), default=0)
+
+
+def test_stop(where: Path) -> None:
     """A signal: exit 75 with a checkpoint, then on with another number of ranks."""
     job, out = where / "long.yaml", where / "stopped"
-    process = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=1000"], 2)
-    while process.poll() is None and not list(out.glob("claims/*.beat")):
-        time.sleep(0.02)
-    time.sleep(0.1 * full)
+    process = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=1000"], 2, SIMMER_DELAY="run.look:200")
+    check(wait_for(lambda: get_share(out) > 0, process), "SIGUSR1: the run isn't midway")
     for pid in descendants(process.pid):
         os.kill(pid, signal.SIGUSR1)
-    process.wait(60)
+    process.wait(120)
     check(process.returncode == 75, f"SIGUSR1: {process.returncode} {process.stderr.read()}")
-    check(len(list(out.glob("units/*/checkpoints/step-*.h5"))) == 1, "SIGUSR1: a checkpoint is there")
+    check(len(checkpoints(out)) == 1, "SIGUSR1: a checkpoint is there")
     kill_all(process)
     done = run(["run", job, "-o", out, "-q"], 3)
     check(done.returncode == 0, f"after SIGUSR1: {done.returncode} {done.stderr}")
@@ -344,7 +344,8 @@ with folder() as name:
     test_ladder(where)
     test_distrust(where)
     test_ranks(where)
-    test_stop(where, test_kills(where, int(sys.argv[1]) if len(sys.argv) > 1 else 6))
+    test_kills(where, int(sys.argv[1]) if len(sys.argv) > 1 else 6)
+    test_stop(where)
     test_names(where)
     test_bad_input(where)
     test_changed_model(where)
