@@ -9,10 +9,9 @@ import shutil
 import signal
 import struct
 import sys
-import time
 from pathlib import Path
 
-from support import check, descendants, finish, folder, kill_all, run, same, start, table
+from support import check, descendants, finish, folder, kill_all, run, same, start, strike, table, wait_for
 
 FILES = ("metrics.h5", "model.h5", "results.h5")
 JOBS = {
@@ -83,32 +82,25 @@ def test_ranks(where: Path) -> None:
     check(values[-1] > values[0] + 5, f"the likelihood rises: {values[0]} to {values[-1]}")
 
 
-def kill_once(process, full: float) -> None:
-    time.sleep(random.uniform(0.1, 0.5 * full))
-    if process.poll() is not None:
-        check(process.returncode == 0, f"a resumed training ended with {process.returncode}")
-    elif random.random() < 0.4 and (below := descendants(process.pid)):
-        try:
-            os.kill(random.choice(below), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    kill_all(process)
+def checkpoints(out: Path) -> list[Path]:
+    return sorted(out.glob("units/*/checkpoints/step-*.h5"))
 
 
 def test_kills(where: Path, name: str, text: str, kills: int) -> None:
+    """Slowed down, a training takes twelve seconds, of which a kill lets pass half a one."""
     random.seed(30)
-    job = where / f"{name}.yaml"
+    job, out = where / f"{name}.yaml", where / f"{name}-killed"
     job.write_text(text)
-    begin = time.monotonic()
     done = run(["run", job, "-o", where / f"{name}-whole", "-q", "-s", "checkpoint.period=1000"], 2)
-    full = time.monotonic() - begin
     check(done.returncode == 0, f"undisturbed training {name}: {done.returncode} {done.stderr}")
     for _ in range(kills):
-        kill_once(start(["run", job, "-o", where / f"{name}-killed", "-q"], random.choice([1, 2, 3, 4])), full)
-    done = run(["run", job, "-o", where / f"{name}-killed", "-q"], 3)
+        process, seen = start(["run", job, "-o", out, "-q"], random.choice([1, 2, 3, 4]), SIMMER_DELAY="run.look:10"), checkpoints(out)[-1:]
+        strike(process, lambda: checkpoints(out)[-1:] > seen, name)
+    check(bool(checkpoints(out)) and not (out / "results.h5").exists(), f"{name} wasn't killed midway")
+    done = run(["run", job, "-o", out, "-q"], 3)
     check(done.returncode == 0, f"{name} after the kills: {done.returncode} {done.stderr}")
     for file in FILES:
-        same(where / f"{name}-whole" / file, where / f"{name}-killed" / file, f"{name}, {file} after kills")
+        same(where / f"{name}-whole" / file, out / file, f"{name}, {file} after kills")
 
 
 def test_modes(where: Path) -> None:
@@ -131,23 +123,18 @@ def test_modes(where: Path) -> None:
         check(-3.9 < tempered < -3.40, f"seed {seed}: tempered {tempered}")
 
 
-def checkpoints(out: Path) -> list[Path]:
-    return sorted(out.glob("units/*/checkpoints/step-*.h5"))
-
-
 def test_stops(where: Path) -> None:
     job = where / "long.yaml"
     for number in (signal.SIGTERM, signal.SIGUSR1):
         out = where / f"stop-{number}"
-        process = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=1000"], 2)
-        while process.poll() is None and not (out / "metrics.h5").exists():
-            time.sleep(0.02)
+        process = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=1000"], 2, SIMMER_DELAY="run.look:10")
+        check(wait_for((out / "metrics.h5").exists, process), f"signal {number}: the training isn't midway")
         for pid in descendants(process.pid) if number == signal.SIGUSR1 else [process.pid]:
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 pass
-        process.wait(60)
+        process.wait(120)
         expected = (75,) if number == signal.SIGUSR1 else (75, 143, 128 + number, -number, 1)
         check(process.returncode in expected, f"signal {number}: exit code {process.returncode}")
         kill_all(process)
@@ -157,7 +144,8 @@ def test_stops(where: Path) -> None:
         check(done.returncode == 0, f"after signal {number}: {done.returncode} {done.stderr}")
         for file in FILES:
             same(where / "long-whole" / file, out / file, f"{file} after signal {number}")
-    endless = ["run", job, "-o", where / "limit", "-q", "-s", "train.epochs=100000", "--time-limit", "0:0:03"]
+    # Of the seven seconds, two are kept for the end; the others are for the data and a first step.
+    endless = ["run", job, "-o", where / "limit", "-q", "-s", "train.epochs=100000", "--time-limit", "0:0:07"]
     for ranks in (2, 1):
         done = run(endless, ranks)
         check(done.returncode == 75, f"--time-limit: {done.returncode} {done.stderr}")
@@ -184,17 +172,28 @@ def damage(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+def train_on(args: list, out: Path, ranks: int = 1) -> tuple[int, str]:
+    """Trains until there is a newer checkpoint, and stops: exit code and errors."""
+    process, seen = start(args, ranks), checkpoints(out)[-1:]
+    check(wait_for(lambda: checkpoints(out)[-1:] > seen, process), f"no new checkpoint in {out.name}")
+    process.send_signal(signal.SIGUSR1)
+    _, errors = process.communicate(timeout=120)
+    return process.returncode, errors
+
+
 def test_checkpoints(where: Path) -> None:
     """Damaged ones are passed over; foreign ones are refused."""
     job, out = where / "long.yaml", where / "limit"
+    endless = ["run", job, "-o", out, "-s", "train.epochs=100000"]
     while len(checkpoints(out)) < 2:
-        run(["run", job, "-o", out, "-q", "-s", "train.epochs=100000", "--time-limit", "0:0:03"])
+        code, errors = train_on(endless, out)
+        check(code == 75, f"an endless training: {code} {errors}")
     damage(checkpoints(out)[-1])
-    done = run(["run", job, "-o", out, "-s", "train.epochs=100000", "--time-limit", "0:0:03"], 2)
-    check(done.returncode == 75, f"with a damaged checkpoint: {done.returncode} {done.stderr}")
-    check("warning" in done.stderr and "step-" in done.stderr, f"the damaged checkpoint is named: {done.stderr}")
+    code, errors = train_on(endless, out, 2)
+    check(code == 75, f"with a damaged checkpoint: {code} {errors}")
+    check("warning" in errors and "step-" in errors, f"the damaged checkpoint is named: {errors}")
     foreign = where / "foreign"
-    run(["run", job, "-o", foreign, "-q", "-s", "train.epochs=100001", "--time-limit", "0:0:03"])
+    train_on(["run", job, "-o", foreign, "-q", "-s", "train.epochs=100001"], foreign)
     for path in checkpoints(foreign):
         path.unlink()
     target = next(foreign.glob("units/*/checkpoints"))
@@ -270,20 +269,17 @@ def test_lost_files(where: Path) -> None:
 def test_takeover(where: Path) -> None:
     """A process that stood still for longer than the lease steps back, and harms nobody."""
     job, out = where / "long.yaml", where / "takeover"
-    args = ["run", job, "-o", out, "-s", "run.lease=1", "-s", "train.epochs=200", "-s", "monitor.period=50"]
-    first = start(args)
-    while first.poll() is None and not checkpoints(out):
-        time.sleep(0.02)
+    args = ["run", job, "-o", out, "-s", "run.lease=1", "-s", "monitor.period=50"]
+    first = start(args, SIMMER_DELAY="run.look:4")
+    check(wait_for(lambda: checkpoints(out), first), "the first process isn't midway")
     os.kill(first.pid, signal.SIGSTOP)
-    second = start(args, 1)
-    newest = checkpoints(out)[-1].name
-    begin = time.monotonic()
-    while second.poll() is None and checkpoints(out)[-1].name == newest and time.monotonic() - begin < 60:
-        time.sleep(0.05)
+    second, newest = start(args, SIMMER_DELAY="run.look:4"), checkpoints(out)[-1:]
+    check(wait_for(lambda: checkpoints(out)[-1:] > newest, second), "the second process doesn't take over midway")
     os.kill(first.pid, signal.SIGCONT)
     for process in (first, second):
         _, errors = process.communicate(timeout=120)
         check(process.returncode == 0, f"after a takeover: {process.returncode} {errors}")
+        check(process is second or "steps back" in errors, f"the first process doesn't step back: {errors}")
     done = run([*args[:3], where / "no-takeover", "-q", *args[4:]], 2)
     check(done.returncode == 0, f"without a takeover: {done.returncode} {done.stderr}")
     for file in FILES:
