@@ -16,11 +16,15 @@ if(SIMMER_UID STREQUAL "0")
   list(APPEND SIMMER_TEST_ENVIRONMENT OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)
 endif()
 
+# Timeouts end what hangs; what is only slow, on an old or busy machine or under a sanitizer, must not meet them.
+set(SIMMER_TEST_PATIENCE 3 CACHE STRING "Factor on the timeouts of all tests")
+
 function(simmer_add_ctest name)
   cmake_parse_arguments(ARG "" "TIMEOUT;PROCESSORS" "LABELS;COMMAND;ENVIRONMENT" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
+  math(EXPR ARG_TIMEOUT "${ARG_TIMEOUT} * ${SIMMER_TEST_PATIENCE}")
   if(NOT ARG_PROCESSORS)
     set(ARG_PROCESSORS 1)
   endif()

@@ -51,7 +51,7 @@ def inject(where: Path, name: str, whole: Path, site: str) -> int:
         what = f"{name}: {site}:{rank}"
         out = where / f"{name}-{site}-{rank}"
         job = where / f"{name}.yaml"
-        done = run(["run", job, "-o", out, "-q", "--data", where], RANKS, timeout=60, SIMMER_FAULT=f"{site}:{rank}:1")
+        done = run(["run", job, "-o", out, "-q", "--data", where], RANKS, SIMMER_FAULT=f"{site}:{rank}:1")
         check(done.returncode in (0, 1, 2, 3), f"{what}: exit code {done.returncode}: {done.stderr}")
         errors = [line for line in done.stderr.splitlines() if line.startswith("simmer: error:")]
         check(done.returncode not in (1, 2) or len(errors) == 1, f"{what}: {len(errors)} error lines: {done.stderr}")

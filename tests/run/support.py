@@ -15,6 +15,7 @@ SOURCE = Path(os.environ.get("SIMMER_SOURCE", "."))
 SIMMER = BUILD / "bin" / "simmer"
 COMPARE = BUILD / "tests" / "compare"
 MPIEXEC = os.environ.get("SIMMER_MPIEXEC") or "mpirun"
+PATIENCE = 240  # s for what ends early: on a quiet machine in some seconds
 failures: list[str] = []
 
 
@@ -43,7 +44,7 @@ def command(args: list, ranks: int = 1) -> list[str]:
     return own if ranks == 1 else [MPIEXEC, "-q", "-n", str(ranks), *own]
 
 
-def run(args: list, ranks: int = 1, threads: int = 1, timeout: float = 120, **environment) -> subprocess.CompletedProcess:
+def run(args: list, ranks: int = 1, threads: int = 1, timeout: float = PATIENCE, **environment) -> subprocess.CompletedProcess:
     """Runs simmer to its end; a hang is a failure."""
     env = {**os.environ, "OMP_NUM_THREADS": str(threads), **environment}
     return subprocess.run(command(args, ranks), env=env, timeout=timeout, capture_output=True, text=True)
@@ -56,7 +57,7 @@ def start(args: list, ranks: int = 1, **environment) -> subprocess.Popen:
                             stderr=subprocess.PIPE, text=True)
 
 
-def wait_for(is_true, process: subprocess.Popen | None = None, seconds: float = 120) -> bool:
+def wait_for(is_true, process: subprocess.Popen | None = None, seconds: float = PATIENCE) -> bool:
     """Waits until something is so; False when the process ends before that, or nothing comes of it for long."""
     limit = time.monotonic() + seconds
     while not is_true():

@@ -115,7 +115,7 @@ def test_jobs(where: Path) -> None:
         extra = ["-s", "sweep.exclude=[{data.instances: [6, 8]}]"] if name == "all-excluded" else []
         for ranks in (1, 3):
             out = where / f"out-{name}-{ranks}"
-            done = run(["run", job, "-o", out, "--data", where, *extra], ranks, timeout=60)
+            done = run(["run", job, "-o", out, "--data", where, *extra], ranks)
             expect(done, code, pieces, f"{name} on {ranks} ranks")
             check(not out.exists(), f"{name}: {out} was made though the job is bad")
         planned = run(["plan", job, "--data", where, *extra])
@@ -166,7 +166,7 @@ def test_full(where: Path) -> None:
         return
     try:
         for ranks in (1, 3):
-            done = run(["run", job, "-o", small / "out"], ranks, timeout=90)
+            done = run(["run", job, "-o", small / "out"], ranks)
             expect(done, 1, ["space"], f"full disk on {ranks} ranks")
         subprocess.run(["mount", "-o", "remount,size=200m", small], check=True)
         done = run(["run", job, "-o", small / "out", "-q"], 3)

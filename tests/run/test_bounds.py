@@ -114,7 +114,7 @@ def test_teacher(where: Path) -> None:
     for i, (intercept, standardize, more) in enumerate(cases):
         name = f"teacher-{i}"
         (where / f"{name}.yaml").write_text(TEACHER.format(intercept=intercept, standardize=standardize, more=more))
-        done = run(["run", where / f"{name}.yaml", "-o", where / name, "-q"], 2, timeout=120)
+        done = run(["run", where / f"{name}.yaml", "-o", where / name, "-q"], 2)
         check(done.returncode == 0, f"{name}: {done.returncode} {done.stderr}")
         rows = table(where / name / "results.h5", "bound_average")
         error, worst, average = read(where / name / "results.h5", ("test_mse", "bound_worst", "bound_average")).T

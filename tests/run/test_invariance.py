@@ -1,7 +1,7 @@
 """The same bits for 1, 2, 3, 4 ranks, 1 and 2 threads, several jobs at once, and at the old points of an extended grid."""
 from pathlib import Path
 
-from support import check, count_done, finish, folder, run, same, start, table, wait_for
+from support import PATIENCE, check, count_done, finish, folder, run, same, start, table, wait_for
 
 JOBS = {
     "rows": """
@@ -87,7 +87,7 @@ def test_two_jobs(where: Path) -> None:
     first = start(args, SIMMER_DELAY="run.look:200")
     check(wait_for(lambda: count_done(out) > 0, first), "one of two jobs isn't midway")
     for process in (first, start(args, 2)):
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=PATIENCE)
         check(process.returncode == 0, f"one of two jobs ended with {process.returncode}: {errors}")
     check(len(list(out.glob("journal/*.log"))) > 1 and count_done(out) == 36, "one of two jobs did all the work")
     same(where / "rows-1-1" / "results.h5", out / "results.h5", "two jobs on one folder")

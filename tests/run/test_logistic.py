@@ -4,7 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
-from support import check, count_done, descendants, finish, folder, run, same, start, strike, table, wait_for
+from support import PATIENCE, check, count_done, descendants, finish, folder, run, same, start, strike, table, wait_for
 
 JOBS = {
     "newton": """
@@ -75,7 +75,7 @@ def test_kill(where: Path, kills: int) -> None:
     process, before = start(["run", job, "-o", out, "-q"], SIMMER_DELAY="run.look:10"), count_done(out)
     check(wait_for(lambda: count_done(out) > before, process), "SIGTERM: no unit is done midway")
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=PATIENCE)
     check(process.returncode == 75, f"SIGTERM: {process.returncode} {errors}")
     check(0 < count_done(out) < 250, f"SIGTERM: {count_done(out)} units are done")
     done = run(["run", job, "-o", out, "-q"], 2)
@@ -157,7 +157,7 @@ def test_bad_input(where: Path) -> None:
         job, out = where / f"bad-{name}.yaml", where / f"bad-{name}"
         job.write_text(text)
         for ranks in (1, 3):
-            done = run(["run", job, "-o", out, "--data", where], ranks, timeout=60)
+            done = run(["run", job, "-o", out, "--data", where], ranks)
             check(done.returncode == 2, f"{name} on {ranks} ranks: {done.returncode} {done.stderr}")
             missing = [piece for piece in pieces if piece not in done.stderr]
             check(not missing, f"{name}: the message lacks {missing}:\n{done.stderr}")

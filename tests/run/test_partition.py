@@ -4,7 +4,7 @@ import signal
 import time
 from pathlib import Path
 
-from support import check, finish, folder, kill_all, run, same, start, table, wait_for
+from support import PATIENCE, check, finish, folder, kill_all, run, same, start, table, wait_for
 
 ISING = """
 name: ising
@@ -175,7 +175,7 @@ def test_stops(where: Path) -> None:
         process = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=0.05"], ranks, SIMMER_DELAY="run.look:100")
         wait_for(lambda: get_place(out) > max(last, (is_reverse, 0)), process)
         process.send_signal(signal.SIGUSR1)
-        check(process.wait(120) == 75, f"stopped on {ranks} ranks: {process.returncode} {process.stderr.read()}")
+        check(process.wait(PATIENCE) == 75, f"stopped on {ranks} ranks: {process.returncode} {process.stderr.read()}")
         place = get_place(out)
         check(last < place and place[0] == is_reverse, f"annealing on {ranks} ranks went from {last} to {place}")
         last = place

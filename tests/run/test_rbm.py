@@ -11,7 +11,7 @@ import struct
 import sys
 from pathlib import Path
 
-from support import check, descendants, finish, folder, kill_all, run, same, start, strike, table, wait_for
+from support import PATIENCE, check, descendants, finish, folder, kill_all, run, same, start, strike, table, wait_for
 
 FILES = ("metrics.h5", "model.h5", "results.h5")
 JOBS = {
@@ -134,7 +134,7 @@ def test_stops(where: Path) -> None:
                 os.kill(pid, number)
             except ProcessLookupError:
                 pass
-        process.wait(120)
+        process.wait(PATIENCE)
         expected = (75,) if number == signal.SIGUSR1 else (75, 143, 128 + number, -number, 1)
         check(process.returncode in expected, f"signal {number}: exit code {process.returncode}")
         kill_all(process)
@@ -177,7 +177,7 @@ def train_on(args: list, out: Path, ranks: int = 1) -> tuple[int, str]:
     process, seen = start(args, ranks), checkpoints(out)[-1:]
     check(wait_for(lambda: checkpoints(out)[-1:] > seen, process), f"no new checkpoint in {out.name}")
     process.send_signal(signal.SIGUSR1)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=PATIENCE)
     return process.returncode, errors
 
 
@@ -199,7 +199,7 @@ def test_checkpoints(where: Path) -> None:
     target = next(foreign.glob("units/*/checkpoints"))
     shutil.copy(checkpoints(out)[-1], target)
     for ranks in (1, 3):
-        done = run(["run", job, "-o", foreign, "-q", "-s", "train.epochs=100001"], ranks, timeout=60)
+        done = run(["run", job, "-o", foreign, "-q", "-s", "train.epochs=100001"], ranks)
         check(done.returncode in (1, 3), f"a foreign checkpoint: {done.returncode} {done.stderr}")
         check("step-" in done.stderr, f"a foreign checkpoint is named: {done.stderr}")
         check(len(checkpoints(foreign)) == 1, "a foreign checkpoint is left alone")
@@ -248,7 +248,7 @@ def test_bad_input(where: Path) -> None:
         for ranks in (1, 3):
             out = where / f"bad-{name}-{ranks}"
             extra = [word for o in overrides for word in ("-s", o)]
-            done = run(["run", job, "-o", out, "-q", "--data", where, *extra], ranks, timeout=60)
+            done = run(["run", job, "-o", out, "-q", "--data", where, *extra], ranks)
             check(done.returncode == code, f"{name} on {ranks}: exit code {done.returncode}: {done.stderr}")
             check(all(piece in done.stderr for piece in pieces), f"{name}: the message lacks one of {pieces}: {done.stderr}")
             check(done.stderr.count("simmer: error:") == 1, f"{name} on {ranks}: one error line: {done.stderr}")
@@ -277,7 +277,7 @@ def test_takeover(where: Path) -> None:
     check(wait_for(lambda: checkpoints(out)[-1:] > newest, second), "the second process doesn't take over midway")
     os.kill(first.pid, signal.SIGCONT)
     for process in (first, second):
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=PATIENCE)
         check(process.returncode == 0, f"after a takeover: {process.returncode} {errors}")
         check(process is second or "steps back" in errors, f"the first process doesn't step back: {errors}")
     done = run([*args[:3], where / "no-takeover", "-q", *args[4:]], 2)
@@ -296,7 +296,7 @@ def test_divergence(where: Path) -> None:
     job = where / "pcd.yaml"
     for ranks in (1, 3):
         out = where / f"diverged-{ranks}"
-        done = run(["run", job, "-o", out, "-q", "-s", "train.learning_rate=1e30"], ranks, timeout=60)
+        done = run(["run", job, "-o", out, "-q", "-s", "train.learning_rate=1e30"], ranks)
         check(done.returncode == 3, f"divergence: exit code {done.returncode}: {done.stderr}")
         check("step" in done.stderr and "learning_rate" in done.stderr, f"divergence: {done.stderr}")
 

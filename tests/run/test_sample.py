@@ -14,7 +14,7 @@ import sys
 import zlib
 from pathlib import Path
 
-from support import check, descendants, finish, folder, kill_all, run, same, start, strike, table, wait_for
+from support import PATIENCE, check, descendants, finish, folder, kill_all, run, same, start, strike, table, wait_for
 
 FILES = ("results.h5", "ladder.h5", "samples.h5")
 # Two modes, up and down, that Gibbs sampling alone hardly leaves.
@@ -205,7 +205,7 @@ def test_stop(where: Path) -> None:
     check(wait_for(lambda: get_share(out) > 0, process), "SIGUSR1: the run isn't midway")
     for pid in descendants(process.pid):
         os.kill(pid, signal.SIGUSR1)
-    process.wait(120)
+    process.wait(PATIENCE)
     check(process.returncode == 75, f"SIGUSR1: {process.returncode} {process.stderr.read()}")
     check(len(checkpoints(out)) == 1, "SIGUSR1: a checkpoint is there")
     kill_all(process)
@@ -255,7 +255,7 @@ def test_names(where: Path) -> None:
     }
     for name, pieces in bad.items():
         for ranks in (1, 3):
-            done = run([*args, "-o", where / "bad", "-s", f"sample.model='{name}'"], ranks, timeout=60)
+            done = run([*args, "-o", where / "bad", "-s", f"sample.model='{name}'"], ranks)
             expect(done, 2, ["sample.model", *pieces], f"model '{name}' on {ranks}")
     for path in sweep.glob("units/*/model.h5"):
         path.rename(path.with_suffix(".away"))
@@ -307,7 +307,7 @@ def test_bad_input(where: Path) -> None:
     for name, (overrides, pieces) in cases.items():
         for ranks in (1, 3):
             extra = [word for o in overrides for word in ("-s", o)]
-            done = run(["run", job, "-o", where / "bad", "-q", *extra], ranks, timeout=60)
+            done = run(["run", job, "-o", where / "bad", "-q", *extra], ranks)
             expect(done, 1 if name == "memory" else 2, pieces, f"{name} on {ranks}")
             check(not (where / "bad").exists(), f"{name}: nothing is written")
     done = run(["plan", make(where, SAMPLE, "places", "nowhere.h5")])

@@ -4,7 +4,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from support import check, command, finish, folder as scratch, kill_all, run, start, table
+from support import PATIENCE, check, command, finish, folder as scratch, kill_all, run, start, table
 
 SWEEP = """
 name: status
@@ -26,7 +26,7 @@ def test_running(folder: Path) -> None:
     """While two ranks work: groups that live, counts that add up, time left."""
     (folder / "job.yaml").write_text(SWEEP % ("[1e-3, 1]", "auto", 20000))
     process = start(["run", folder / "job.yaml", "-o", folder / "out"], ranks=2, SIMMER_DELAY="run.look:5")
-    end, seen = time.monotonic() + 120, None
+    end, seen = time.monotonic() + PATIENCE, None
     while time.monotonic() < end:
         time.sleep(0.3)
         if (folder / "out" / "journal").is_dir():
@@ -81,7 +81,7 @@ def test_training(folder: Path) -> None:
     rows = table(folder / "out" / "metrics.h5", "log_likelihood_test")
     check(seen is not None and seen["step"] == [int(r["step"]) for r in rows] and len(rows) > 2, f"steps: {seen}")
     check(seen["value"] == [float(r["log_likelihood_test"]) for r in rows], f"values: {seen}, {rows}")
-    watch = subprocess.run(command(["status", folder / "out", "--watch"]), capture_output=True, text=True, timeout=120)
+    watch = subprocess.run(command(["status", folder / "out", "--watch"]), capture_output=True, text=True, timeout=PATIENCE)
     check(watch.returncode == 0 and f"at step {rows[-1]['step']}" in watch.stdout and "*" in watch.stdout, f"page:\n{watch.stdout}")
 
 

@@ -3,7 +3,7 @@ import os
 import signal
 from pathlib import Path
 
-from support import check, count_done, finish, folder, kill_all, run, same, start, wait_for
+from support import PATIENCE, check, count_done, finish, folder, kill_all, run, same, start, wait_for
 
 JOB = """
 name: stop
@@ -20,7 +20,7 @@ def stop_by_signal(job: Path, out: Path, number: int) -> None:
     process = start(["run", job, "-o", out, "-q"], 2, OMPI_MCA_odls_base_sigkill_timeout="5", SIMMER_DELAY="run.look:50")
     check(wait_for(lambda: count_done(out) > 0, process), f"signal {number}: no unit is done midway")
     os.kill(process.pid, number)
-    process.wait(timeout=120)
+    process.wait(timeout=PATIENCE)
     # mpirun answers SIGTERM with a code of its own; SIGUSR1 it passes on.
     expected = {75} if number == signal.SIGUSR1 else {75, 1, 143}
     check(process.returncode in expected, f"signal {number}: exit code {process.returncode}")

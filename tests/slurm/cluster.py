@@ -46,7 +46,7 @@ MpiDefault=none
 SwitchType=switch/none
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
 KillWait={kill_wait}
-SlurmdTimeout=20
+SlurmdTimeout=300
 ReturnToService=2
 AccountingStorageType=accounting_storage/none
 {nodes}
@@ -87,7 +87,7 @@ class Cluster:
 
     def __exit__(self, *_) -> None:
         if hasattr(self, "environment"):
-            subprocess.run(["scancel", "-f", "-u", "root"], env=self.environment, capture_output=True, timeout=20)
+            subprocess.run(["scancel", "-f", "-u", "root"], env=self.environment, capture_output=True, timeout=120)
             time.sleep(1)
         for file in reversed(self.daemons):
             self._end(file)
@@ -127,7 +127,7 @@ class Cluster:
             (self.place / "tmp" / f"node{i}").mkdir(mode=0o777)
             self._must(*self._inside(i), "slurmd", "-N", f"node{i}")
             self.daemons.append(self.place / f"slurmd.node{i}.pid")
-        self.wait_for(lambda: self.ask("sinfo", "-h", "-N", "-o", "%t").split() == ["idle"] * self.n, 30, "nodes never became idle")
+        self.wait_for(lambda: self.ask("sinfo", "-h", "-N", "-o", "%t").split() == ["idle"] * self.n, 120, "nodes never became idle")
 
     def _start_munge(self) -> None:
         key = self.place / "munge" / "key"
@@ -144,7 +144,7 @@ class Cluster:
         anchor = subprocess.Popen(["unshare", "--net", "--uts", "--mount", "--propagation", "private", "sh", "-c", script, "x",
                                    str(i), str(self.place)], stdin=subprocess.DEVNULL)
         self.anchors.append(anchor)
-        self.wait_for(ready.exists, 10, f"the namespaces of node{i} could not be made")
+        self.wait_for(ready.exists, 120, f"the namespaces of node{i} could not be made")
         outer = f"{self.bridge}n{i}"
         self._must("ip", "link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", str(anchor.pid))
         self._must("ip", "link", "set", outer, "master", self.bridge, "up")
@@ -155,7 +155,7 @@ class Cluster:
 
     def ask(self, *command: str) -> str:
         """Output of a command; empty when it fails."""
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
         return done.stdout.strip() if done.returncode == 0 else ""
 
     def state(self, job: str) -> str:
@@ -186,7 +186,7 @@ class Cluster:
         return ["nsenter", "-t", str(self.anchors[i - 1].pid), "--net", "--uts", "--mount", "--"]
 
     def _must(self, *command: str) -> None:
-        done = subprocess.run(command, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}{done.stderr}")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "run"))
 from cluster import Cluster, why_not  # noqa: E402
-from support import SIMMER, SOURCE, check, finish, folder, run, same, skip  # noqa: E402
+from support import PATIENCE, SIMMER, SOURCE, check, finish, folder, run, same, skip  # noqa: E402
 
 SWEEP = """
 name: sweep
@@ -75,7 +75,7 @@ class Place:
 
     def call(self, *words) -> subprocess.CompletedProcess:
         return subprocess.run([str(SIMMER.resolve()), *map(str, words)], env=self.environment, cwd=self.where, capture_output=True,
-                              text=True, timeout=60)
+                              text=True, timeout=PATIENCE)
 
     def slow_down(self, milliseconds: int) -> None:
         """Makes units and trainings wait whenever they look whether to stop, so that what is stopped midway lasts long enough on any machine."""
@@ -102,11 +102,11 @@ class Place:
         """Units that are left, and the word that changes with progress."""
         return self.call("status", self.where / name, "--brief").stdout.split() or ["", ""]
 
-    def wait_for_progress(self, name: str, seconds: float = 60) -> None:
+    def wait_for_progress(self, name: str, seconds: float = PATIENCE) -> None:
         before = self.brief(name)
         self.cluster.wait_for(lambda: self.brief(name) != before, seconds, f"{name} makes no progress from {before}")
 
-    def wait_for_end(self, id: str, seconds: float = 240, end: tuple = ("COMPLETED",)) -> None:
+    def wait_for_end(self, id: str, seconds: float = 2 * PATIENCE, end: tuple = ("COMPLETED",)) -> None:
         ended = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY")
         self.cluster.wait_for(lambda: all(s in ended for s in self.cluster.states(id)), seconds, f"job {id} doesn't end")
         check(set(self.cluster.states(id)) <= set(end), f"job {id} ended as {self.cluster.states(id)}:\n{self.log(id)}")
@@ -117,7 +117,7 @@ class Place:
 
 def reference(where: Path, job: Path, name: str) -> Path:
     """The same job on one rank without Slurm."""
-    done = run(["run", job, "-o", where / name, "-q"], timeout=400)
+    done = run(["run", job, "-o", where / name, "-q"], timeout=2 * PATIENCE)
     check(done.returncode == 0, f"reference run of {job.name}: {done.returncode} {done.stderr}")
     return where / name
 
@@ -153,7 +153,7 @@ def test_requeue(place: Place) -> None:
     for restart in (1, 2):
         place.wait_for_progress("sweep")
         place.cluster.ask("scancel", "-b", "-s", "USR1", id)
-        place.cluster.wait_for(lambda: place.log(id).count("requeueing") == restart, 60, "no requeue")
+        place.cluster.wait_for(lambda: place.log(id).count("requeueing") == restart, PATIENCE, "no requeue")
         status = json.loads(place.call("status", place.where / "sweep", "--json").stdout)
         check([j["id"] for j in status["slurm"]] == [id], f"status doesn't know the job: {status['slurm']}")
     place.wait_for_progress("sweep")
@@ -216,12 +216,12 @@ def test_array_requeue(place: Place) -> None:
     job = place.job("tasks", SWEEP % 400)
     id = place.submit(job, "tasks", "--array=1-2", "--time=10", ranks=1)
     place.wait_for_progress("tasks")
-    place.cluster.wait_for(lambda: place.cluster.states(id).count("RUNNING") == 2, 60, "two tasks don't run")
+    place.cluster.wait_for(lambda: place.cluster.states(id).count("RUNNING") == 2, PATIENCE, "two tasks don't run")
     place.cluster.ask("scancel", "-b", "-s", "USR1", id)
-    place.cluster.wait_for(lambda: place.log("").count("requeueing") == 2, 60, f"no requeue of both: {place.log('')}")
-    place.cluster.wait_for(lambda: place.cluster.states(id).count("RUNNING") == 2, 120, "two tasks don't run again")
+    place.cluster.wait_for(lambda: place.log("").count("requeueing") == 2, PATIENCE, f"no requeue of both: {place.log('')}")
+    place.cluster.wait_for(lambda: place.cluster.states(id).count("RUNNING") == 2, PATIENCE, "two tasks don't run again")
     place.cluster.ask("scancel", f"{id}_1")
-    place.cluster.wait_for(lambda: "CANCELLED" in place.cluster.states(id), 60, "task 1 isn't cancelled")
+    place.cluster.wait_for(lambda: "CANCELLED" in place.cluster.states(id), PATIENCE, "task 1 isn't cancelled")
     place.wait_for_progress("tasks")
     place.cluster.ask("scancel", "-b", "-s", "USR1", f"{id}_2")
     place.wait_for_end(id, end=("COMPLETED", "CANCELLED"))
@@ -236,7 +236,7 @@ def test_by_hand(place: Place) -> None:
     job = place.job("hand", SWEEP % 200)
     script = str(SOURCE.resolve() / "slurm/run.sbatch")
     out = place.where / "elsewhere"
-    check(place.call("run", job, "-o", out, "-q", "--time-limit", "0:0:3").returncode == 75, "the first run")
+    check(place.call("run", job, "-o", out, "-q", "--time-limit", "0:0:5").returncode == 75, "the first run")
     log = place.where / "log"
     log.mkdir()
     done = subprocess.run(["sbatch", "--parsable", "--ntasks=2", "--time=10", f"--output={log}/slurm-%j.out", script, str(job), "-o", str(out),
@@ -244,10 +244,10 @@ def test_by_hand(place: Place) -> None:
     if not check(done.returncode == 0, f"sbatch: {done.stderr}"):
         return
     id = done.stdout.strip()
-    place.cluster.wait_for(lambda: list(place.where.glob("elsewhere.old-*")), 60, "--fresh does nothing")
+    place.cluster.wait_for(lambda: list(place.where.glob("elsewhere.old-*")), PATIENCE, "--fresh does nothing")
     place.wait_for_progress("elsewhere")
     place.cluster.ask("scancel", "-b", "-s", "USR1", id)
-    place.cluster.wait_for(lambda: "requeueing" in place.log(id), 60, f"no requeue: {place.log(id)}")
+    place.cluster.wait_for(lambda: "requeueing" in place.log(id), PATIENCE, f"no requeue: {place.log(id)}")
     place.wait_for_end(id)
     check(len(list(place.where.glob("elsewhere.old-*"))) == 1, "a restart began anew")
     same(reference(place.where, job, "hand-alone") / "results.h5", out / "results.h5", "sweep of a script by hand")
@@ -288,7 +288,7 @@ def find_python() -> str:
 def chain(place: Place, *jobs: Path, **environment: str) -> subprocess.CompletedProcess:
     """slurm/chain.sh, called from the place."""
     settings = {**place.environment, "SIMMER": str(SIMMER.resolve()), "PYTHON": "/nowhere", **environment}
-    return subprocess.run([str(CHAIN), *(job.name for job in jobs)], env=settings, cwd=place.where, capture_output=True, text=True, timeout=60)
+    return subprocess.run([str(CHAIN), *(job.name for job in jobs)], env=settings, cwd=place.where, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def find_jobs(done: subprocess.CompletedProcess) -> list[str]:
@@ -304,6 +304,7 @@ def get_times(place: Place, job: str) -> tuple[str, str]:
 def test_chain(place: Place) -> None:
     """Training, ln Z of the model it makes, report: submitted at once, done in this order though the training is requeued."""
     place = place.below("a chain's place") # blanks and quotes must do no harm
+    place.slow_down(50)
     jobs = [place.job("chain training", CHAIN_TRAINING), place.job("partition", CHAIN_PARTITION)]
     python = find_python()
     if not python:
@@ -313,9 +314,9 @@ def test_chain(place: Place) -> None:
     if not check(done.returncode == 0 and len(ids) == (3 if python else 2), f"chain.sh ends with {done.returncode}: {done.stdout}{done.stderr}"):
         return
     check("16 x 10 units" in done.stderr and "warning" not in done.stderr, f"the model's size isn't foreseen: {done.stderr}")
-    place.cluster.wait_for(lambda: "2 units" in place.log(ids[0]), 60, "the training doesn't begin")
+    place.cluster.wait_for(lambda: "2 units" in place.log(ids[0]), PATIENCE, "the training doesn't begin")
     place.cluster.ask("scancel", "-b", "-s", "USR1", ids[0])
-    place.cluster.wait_for(lambda: "requeueing" in place.log(ids[0]), 60, "no requeue")
+    place.cluster.wait_for(lambda: "requeueing" in place.log(ids[0]), PATIENCE, "no requeue")
     place.wait_for_end(ids[0])
     for id in ids[1:]:
         place.wait_for_end(id)
@@ -357,7 +358,7 @@ def test_broken_chain(place: Place) -> None:
     check(done.returncode == 0 and len(ids) == 3 and "no report" in done.stderr, f"chain: {done.returncode} {done.stdout}{done.stderr}")
     place.wait_for_end(ids[0], end=("FAILED",))
     for id in ids[1:]:
-        place.wait_for_end(id, seconds=60, end=("CANCELLED",))
+        place.wait_for_end(id, end=("CANCELLED",))
 
 
 def test_later(place: Place) -> None:
