@@ -172,6 +172,10 @@ class Storm:
             print(f"{time.strftime('%H:%M:%S')} {kind} x {name}: struck {struck}", flush=True)
         return struck
 
+    def strike_once(self, kind: str, name: str, disturb) -> None:
+        """A run may end before it is struck; three are enough."""
+        any(self.strike(kind, name, disturb) for _ in range(3))
+
     def matches(self, kind: str, name: str) -> bool:
         only = self.arguments.only
         return only is None or any(word.startswith(only) for word in (kind, name))
@@ -191,8 +195,7 @@ class Storm:
                 print(f"skipped: {kind}: {reason}", flush=True)
             for name in [] if kind in KILLS or reason else names:
                 for _ in range(n if name in self.experiments and self.matches(kind, name) else 0):
-                    # A run may end before it is struck; three are enough.
-                    any(self.strike(kind, name, disturb) for _ in range(3))
+                    self.strike_once(kind, name, disturb)
 
     def run_sites(self) -> None:
         for i, site in enumerate(find_sites()):
@@ -207,7 +210,7 @@ class Storm:
             if reason := why_not(kind):
                 print(f"skipped: {kind}: {reason}", flush=True)
             elif self.matches(kind, name):
-                self.strike(kind, name, KINDS[kind][0])
+                self.strike_once(kind, name, KINDS[kind][0])
 
 
 def enter_namespace() -> None:

@@ -304,7 +304,7 @@ def get_times(place: Place, job: str) -> tuple[str, str]:
 def test_chain(place: Place) -> None:
     """Training, ln Z of the model it makes, report: submitted at once, done in this order though the training is requeued."""
     place = place.below("a chain's place") # blanks and quotes must do no harm
-    place.slow_down(50)
+    place.slow_down(25)
     jobs = [place.job("chain training", CHAIN_TRAINING), place.job("partition", CHAIN_PARTITION)]
     python = find_python()
     if not python:
