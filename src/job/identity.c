@@ -1,6 +1,6 @@
 /* Identity of units: a hash of what takes part in a unit's result, in an order that nobody chose.
  *
- * The text that is hashed is "numerics_version=2\n", a line "key=value\n" for each key by name, and
+ * The text that is hashed is "numerics_version=N\n", a line "key=value\n" for each key by name, and
  * `extra`. A value longer than 64 bytes stands there as "#" and its own hash, so that a million
  * units with long inner axes stay cheap. */
 #include <inttypes.h>

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <omp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "grid_private.h"
@@ -16,6 +15,7 @@
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "triangle.h"
+#include "wide.h"
 
 struct smr_folds {
   int64_t n_rows, n_cols, n_folds;
@@ -330,61 +330,14 @@ int64_t smr_folds_count_rows(const smr_folds *folds, int64_t fold, bool is_train
   return is_training ? folds->n_rows - count : count;
 }
 
-/* One row of a triangle. */
-typedef struct {
-  double square;
-  int64_t row;
-} fold_row;
-
-static int compare_squares(const void *a, const void *b) {
-  const fold_row *x = a;
-  const fold_row *y = b;
-  if (x->square != y->square) {
-    return x->square < y->square ? 1 : -1;
-  }
-  return (x->row > y->row) - (x->row < y->row);
-}
-
-static int compare_rows(const void *a, const void *b) {
-  const fold_row *x = a;
-  const fold_row *y = b;
-  return (x->row > y->row) - (x->row < y->row);
-}
-
-/* Column c of the triangle: min(c + 1, …) numbers. */
-static const double *get_column(const smr_triangle *view, int64_t c) {
-  const int64_t panel = c / SMR_PANEL;
-  return smr_triangle_panel(view, (int)panel) + c % SMR_PANEL * SMR_PANEL * (panel + 1);
-}
-
-/* The q rows that hold a wide part, in order. Where sets of few rows were combined, a column that
- * is constant leaves a row of zeros, and what the sets hold lies in more than the first q rows; the
- * others are zeros or rounding errors. */
-static void choose_rows(const smr_triangle *view, int64_t n_cols, int64_t q, fold_row *rows) {
-  for (int64_t i = 0; i < n_cols; i++) {
-    rows[i] = (fold_row){.row = i};
-  }
-  for (int64_t c = 0; q < n_cols && c < n_cols; c++) {
-    const double *column = get_column(view, c);
-    for (int64_t i = 0; i <= c; i++) {
-      rows[i].square += column[i] * column[i];
-    }
-  }
-  if (q < n_cols) {
-    qsort(rows, (size_t)n_cols, sizeof *rows, compare_squares);
-    qsort(rows, (size_t)q, sizeof *rows, compare_rows);
-  }
-}
-
 smr_status smr_folds_read(const smr_folds *folds, int64_t fold, bool is_training, int64_t n_cols,
                           double *r, double *z, smr_folds_part *part) {
   double *value = is_training ? get_training(folds, fold) : folds->all + fold * folds->n_doubles;
   const smr_triangle view = smr_triangle_view(&folds->shape, value);
   const int64_t n = smr_folds_count_rows(folds, fold, is_training);
   const int64_t q = smr_int_max(0, smr_int_min(n - folds->has_intercept, n_cols));
-  fold_row *rows = NULL;
-  SMR_TRY(smr_memory_alloc(n_cols, sizeof *rows, "rows of a fold", &rows));
-  choose_rows(&view, n_cols, q, rows);
+  double outside = 0.0;
+  SMR_TRY(smr_wide_read(&view, n_cols, q, r, z, &outside));
   *part = (smr_folds_part){.n_rows = n,
                            .n_cols = n_cols,
                            .n_used = q,
@@ -392,22 +345,7 @@ smr_status smr_folds_read(const smr_folds *folds, int64_t fold, bool is_training
                            .z = z,
                            .mean = view.mean,
                            .mean_y = view.mean[folds->n_cols],
-                           .tail = view.tail[n_cols]};
-  for (int64_t c = 0; c < n_cols; c++) {
-    const double *column = get_column(&view, c);
-    for (int64_t i = 0; i < q; i++) {
-      r[c * q + i] = rows[i].row <= c ? column[rows[i].row] : 0.0;
-    }
-  }
-  for (int64_t i = 0; i < n_cols; i++) {
-    const double target = view.z[rows[i].row];
-    if (i < q) {
-      z[i] = target;
-    } else {
-      part->tail += target * target;
-    }
-  }
-  smr_memory_free(rows);
+                           .tail = view.tail[n_cols] + outside};
   return SMR_OK;
 }
 

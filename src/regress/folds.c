@@ -383,8 +383,10 @@ int64_t smr_folds_count_run_bytes(int64_t n, int64_t p, int64_t n_lambda, int64_
   const int64_t q = smr_int_max(1, smr_int_min(n, p));
   const int64_t held = smr_int_min(smr_int_ceil_divide(n, n_folds), p);
   const int64_t ranks = with_ranks ? (q + p + held) * (q + SMR_COLUMN_BLOCK) + p + held : 0;
+  /* Rows of a wide training set that have to be gathered. */
+  const int64_t wide = n - held < p + 1 ? p * (p + 2) : 0;
   const int64_t doubles =
-      (q + held) * (p + 1) + (p + q + held) * (n_lambda + SMR_COLUMN_BLOCK) + ranks;
+      wide + (q + held) * (p + 1) + (p + q + held) * (n_lambda + SMR_COLUMN_BLOCK) + ranks;
   const int64_t bytes = (int64_t)sizeof(double) * doubles + smr_svd_count_bytes(q, p, 1);
   return bytes * smr_int_min(omp_get_max_threads(), n_folds) +
          (with_ranks ? (int64_t)sizeof(double) * n_folds * q : 0);

@@ -27,6 +27,23 @@ static void make(int64_t n, int64_t p, matrix *m) {
   }
 }
 
+/* Matrices whose leading columns depend on each other within few rows: every column three times, or
+ * a band beside zeros. */
+typedef enum { GENERIC, COPIED, BANDED } matrix_kind;
+
+static void make_kind(int64_t n, int64_t p, matrix_kind kind, matrix *m) {
+  make(n, p, m);
+  for (int64_t j = 0; j < p; j++) {
+    for (int64_t i = 0; i < n; i++) {
+      if (kind == COPIED) {
+        m->x[j * n + i] = m->x[j / 3 * 3 * n + i];
+      } else if (kind == BANDED && llabs(i * p - j * n) > 2 * n) {
+        m->x[j * n + i] = 0.0;
+      }
+    }
+  }
+}
+
 static void clear_matrix(matrix *m) {
   smr_memory_free(m->x);
   smr_memory_free(m->y);
@@ -123,11 +140,11 @@ static void refit(matrix *train, const matrix *held, setting s, double *cv) {
   clear_fit(&f);
 }
 
-static void check_refits(int64_t n, int64_t p, setting s) {
+static void check_refits(int64_t n, int64_t p, matrix_kind kind, setting s) {
   matrix m;
   double cv[N_LAMBDAS];
   double expected[N_LAMBDAS] = {0.0};
-  make(n, p, &m);
+  make_kind(n, p, kind, &m);
   run_on(test_world, &m, s, p, cv);
   for (int64_t fold = 0; fold < s.n_folds; fold++) {
     matrix train;
@@ -156,7 +173,23 @@ static void test_refits(void **state) {
                          .kind = v % 2 ? SMR_FOLDS_BLOCK : SMR_FOLDS_INTERLEAVED,
                          .intercept = v & 2,
                          .standardize = v & 4};
-      check_refits(shapes[i][0], shapes[i][1], s);
+      check_refits(shapes[i][0], shapes[i][1], GENERIC, s);
+    }
+  }
+}
+
+/* More columns than training rows, and the rows of their product don't lie in as many leading rows
+ * of its triangle: ill-posed problems have N_f = N_i. */
+static void test_dependent(void **state) {
+  const int64_t shapes[][3] = {{36, 36, 7}, {15, 50, 4}, {27, 27, 9}, {70, 80, 9}, {12, 40, 12}};
+  (void)state;
+  for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+    for (int v = 0; v < 16; v++) {
+      const setting s = {.n_folds = shapes[i][2],
+                         .kind = v % 2 ? SMR_FOLDS_BLOCK : SMR_FOLDS_INTERLEAVED,
+                         .intercept = v & 2,
+                         .standardize = v & 4};
+      check_refits(shapes[i][0], shapes[i][1], v & 8 ? COPIED : BANDED, s);
     }
   }
 }
@@ -478,9 +511,9 @@ static void test_signal(void **state) {
   }
 }
 
-MPI_TEST_MAIN(cmocka_unit_test(test_refits), cmocka_unit_test(test_penalized),
-              cmocka_unit_test(test_rank_refits), cmocka_unit_test(test_rank_bits),
-              cmocka_unit_test(test_signal), cmocka_unit_test(test_same_bits),
-              cmocka_unit_test(test_prefix), cmocka_unit_test(test_errors),
-              cmocka_unit_test(test_failure_of_one), cmocka_unit_test(test_gap),
-              cmocka_unit_test(test_counts))
+MPI_TEST_MAIN(cmocka_unit_test(test_refits), cmocka_unit_test(test_dependent),
+              cmocka_unit_test(test_penalized), cmocka_unit_test(test_rank_refits),
+              cmocka_unit_test(test_rank_bits), cmocka_unit_test(test_signal),
+              cmocka_unit_test(test_same_bits), cmocka_unit_test(test_prefix),
+              cmocka_unit_test(test_errors), cmocka_unit_test(test_failure_of_one),
+              cmocka_unit_test(test_gap), cmocka_unit_test(test_counts))

@@ -18,7 +18,7 @@ static const char base[] =
 /* The text that is hashed, written out by hand. */
 static void test_definition(void **state) {
   (void)state;
-  static const char text[] = "numerics_version=4\n"
+  static const char text[] = "numerics_version=5\n"
                              "data.cache=1048576\n"
                              "data.cut=auto\n"
                              "data.features=[5,7]\n"

@@ -91,7 +91,7 @@ smr_status smr_job_write_keys(int64_t n_experiments, const smr_job_experiment *e
                               const char *prefix, bool markdown, smr_text *out) SMR_NODISCARD;
 
 /* Bumped when numerics change on purpose: results of other versions are computed anew. */
-enum { SMR_NUMERICS_VERSION = 4 };
+enum { SMR_NUMERICS_VERSION = 5 };
 const char *smr_job_library_version(void); /* libfyaml's */
 
 #endif

@@ -38,8 +38,8 @@ const smr_grid *smr_folds_get_grid(const smr_folds *folds);
 typedef struct {
   int64_t n_rows, n_cols;
   int64_t n_used;     /* q = min(n_rows - intercept, n_cols), not below 0 */
-  double *r;          /* [q x n_cols] column-major, leading dimension q: upper trapezoid, or some of
-                         the rows of an upper triangle */
+  double *r;          /* [q x n_cols] column-major, leading dimension q: an upper triangle; for q <
+                         n_cols any rows with the same products */
   double *z;          /* [q] */
   const double *mean; /* [n_cols] borrowed; zeros without intercept */
   double mean_y;
