@@ -13,6 +13,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from analysis import style
 from analysis.figures.choices import CHOOSERS, DECADES
@@ -32,11 +34,12 @@ class Case:
     label: str
     decades: dict[str, np.ndarray]
     runs: int
+    is_mixed: bool  # runs of several N_i or N_f
     fooled: float | None  # share of runs in which cross-validation looks fooled
 
     @property
     def title(self) -> str:
-        parts = [self.label, f"{self.runs} runs"]
+        parts = [self.label, f"{self.runs} runs{' of all sizes' if self.is_mixed else ''}"]
         if self.fooled is not None:
             parts[-1] += f", CV looks fooled in {100 * self.fooled:.0f} %"
         return "\n".join(part for part in parts if part)
@@ -62,14 +65,26 @@ def draw(result: Result) -> Figure:
     title = r"Chosen $\lambda$ against the best"
     if len(every) > len(cases):
         title += f" (the first {len(cases)} of {len(every)} cases; --select shows others)"
-    height = max(2.6, 1.3 + 0.2 * len(cases[0].decades))
+    height = max(2.9, 1.6 + 0.2 * len(cases[0].decades))
     figure, all_axes = style.new_figure(title, columns=len(cases), height=height)
     for i, (axes, case) in enumerate(zip(all_axes, cases, strict=True)):
         axes.sharex(all_axes[0])
         _draw_case(axes, case)
         axes.tick_params(labelleft=i == 0)
         axes.set_xlabel(DECADES)
+    style.put_legend(figure, _make_handles(cases))
     return figure
+
+
+def _make_handles(cases: list[Case]) -> list[Line2D | Patch]:
+    medians = [np.median(v) for case in cases for v in case.decades.values() if v.size]
+    words = {False: "quartiles, median", True: "the same, median over a decade off"}
+    boxes = [
+        Patch(edgecolor="black", linewidth=0.7, facecolor=_get_color(is_far), label=text)
+        for is_far, text in words.items()
+        if any(_is_far(median) == is_far for median in medians)
+    ]
+    return [*boxes, Line2D([], [], color="black", linewidth=0.7, label="5 to 95 % of runs")]
 
 
 def _find_asked(data: xr.Dataset) -> list[str]:
@@ -99,7 +114,8 @@ def _load_case(label: str, data: xr.Dataset) -> Case:
     for name in _find_asked(data):
         values = _find_decades(data, name).values
         decades[name] = values[np.isfinite(values)]
-    return Case(label, decades, runs, _find_fooled(data))
+    is_mixed = any(data.sizes.get(name, 1) > 1 for name in RUNNING_AXES if name != "lambda")
+    return Case(label, decades, runs, is_mixed, _find_fooled(data))
 
 
 def _find_fooled(data: xr.Dataset) -> float | None:
@@ -121,6 +137,14 @@ def _draw_case(axes: Axes, case: Case) -> None:
     axes.set_title(case.title)
 
 
+def _is_far(median: float) -> bool:
+    return bool(abs(median) > 1)
+
+
+def _get_color(is_far: bool) -> tuple[float, ...]:
+    return style.get_color(0.2 if is_far else 0.9)
+
+
 def _draw_box(axes: Axes, place: float, quantiles: np.ndarray) -> None:
     """Dark where the median is more than a decade off."""
     low, first, median, third, high = quantiles
@@ -128,10 +152,10 @@ def _draw_box(axes: Axes, place: float, quantiles: np.ndarray) -> None:
     axes.hlines(place, low, first, **look)
     axes.hlines(place, third, high, **look)
     axes.vlines([low, high], place - 0.12, place + 0.12, **look)
-    color = style.get_color(0.2 if abs(median) > 1 else 0.9)
+    color = _get_color(_is_far(median))
     edge = {"edgecolor": "black", "linewidth": 0.7, "zorder": 3}
     axes.barh(place, third - first, left=first, height=0.5, color=color, **edge)
-    line = "white" if abs(median) > 1 else "black"
+    line = "white" if _is_far(median) else "black"
     axes.vlines(median, place - 0.25, place + 0.25, color=line, linewidth=1.4, zorder=4)
 
 

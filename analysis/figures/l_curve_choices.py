@@ -20,6 +20,9 @@ from analysis.figures.kind import FigureKind, find_missing
 from analysis.results import Result, Sweep, get_lambdas
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+CORNERS = ((0.46, 0.42), (0.04, 0.06))  # lower left ends of an inset, in parts of the panel
+INSET = (0.51, 0.54)  # its width and height
+CROWDED = 0.15  # choices within this part of the panel are drawn once more, larger
 DECADES_SHOWN = 3.5  # of the residual; with N_f > N_i it goes to 0, where nothing happens
 
 
@@ -84,18 +87,61 @@ def _draw_cell(axes: Axes, sweep: Sweep, cell: int, names: list[str]) -> None:
         for name in ("residual_norm", "solution_norm")
     ]
     axes.plot(np.exp(curve[0]), np.exp(curve[1]), color="0.55", zorder=2)
+    marks = []
     for i, name in enumerate([*names, "oracle"]):
         chosen = float(data[f"lambda_{name}"]) if f"lambda_{name}" in data else np.nan
-        if not chosen > 0:
-            continue
-        point = [np.exp(np.interp(np.log(chosen), places, c)) for c in curve]
-        axes.plot(*point, **(_star() if name == "oracle" else _mark(i)))
+        if chosen > 0:
+            point = [np.exp(np.interp(np.log(chosen), places, c)) for c in curve]
+            marks.append((point, _star() if name == "oracle" else _mark(i)))
+    _draw_marks(axes, marks)
     residual, norm = np.exp(curve[0]), np.exp(curve[1])
     kept = residual > residual.max() * 10.0**-DECADES_SHOWN
     style.set_log_scale(axes, "x", residual[kept], pad=0.07)
     style.set_log_scale(
         axes, "y", np.array([max(norm.min(), norm.max() * 1e-4), norm.max()]), pad=0.08
     )
+    _magnify(axes, np.array([residual, norm]), marks)
+
+
+def _draw_marks(axes: Axes, marks: list[tuple[list[float], dict]]) -> None:
+    for point, look in marks:
+        axes.plot(*point, **look)
+
+
+def _magnify(axes: Axes, curve: np.ndarray, marks: list[tuple[list[float], dict]]) -> None:
+    """Choices that are crowded once more, in a corner that the curve leaves empty."""
+    if len(marks) < 2:
+        return
+    to_panel = axes.transScale + axes.transLimits
+    points = to_panel.transform([point for point, _ in marks])
+    low, high = points.min(axis=0), points.max(axis=0)
+    corner = _find_corner(to_panel.transform(curve.T), points)
+    if not 1e-3 < (high - low).max() < CROWDED or corner is None:
+        return
+    inset = axes.inset_axes((*corner, *INSET), xscale="log", yscale="log")
+    inset.plot(*curve, color="0.55", zorder=2)
+    _draw_marks(inset, marks)
+    room = np.maximum(0.25 * (high - low), 0.01)
+    ends = to_panel.inverted().transform([low - room, high + room])
+    inset.set_xlim(ends[:, 0])
+    inset.set_ylim(ends[:, 1])
+    inset.grid(visible=False)
+    for axis in (inset.xaxis, inset.yaxis):
+        axis.set_ticks([])
+        axis.set_ticks([], minor=True)
+    axes.indicate_inset_zoom(inset, edgecolor="0.2", linewidth=0.6, linestyle=":")
+
+
+def _find_corner(curve: np.ndarray, points: np.ndarray) -> tuple[float, float] | None:
+    """Of an inset, in parts of the panel, that neither curve nor choices run through."""
+    places = np.linspace(0, len(curve) - 1, 400)
+    dense = [np.interp(places, np.arange(len(curve)), column) for column in curve.T]
+    taken = np.concatenate([np.transpose(dense), points])
+    for corner in CORNERS:
+        low, high = np.array(corner) - 0.03, np.array(corner) + INSET + 0.03
+        if not np.all((taken > low) & (taken < high), axis=1).any():
+            return corner
+    return None
 
 
 KIND = FigureKind("l_curve_choices", "the choices of all choosers on the L-curve", needs, draw)

@@ -103,6 +103,8 @@ def _draw_norms(axes: Axes, sweep: Sweep, instances: np.ndarray) -> list[Line2D]
         handles.append(style.draw_points(axes, instances, line, look)[0])
         style.draw_band(axes, instances, values["q25"], values["q75"], colors[i])
         shown.append(center)
+        if lambdas[index] > 0:  # where all quartiles are finite
+            shown += [values["q25"], values["q75"]]
     style.set_log_scale(axes, "y", np.concatenate(shown) if shown else np.ones(1))
     axes.set_ylabel(r"norm $\|w\|$, median and quartiles")
     return handles

@@ -493,6 +493,8 @@ class Figures(ResultCase):
         labels = [["smooth, ar1"], ["smooth, iid"], ["gaussian, ar1"]]
         shares = ["40 runs, CV looks fooled in 50 %", *["40 runs, CV looks fooled in 0 %"] * 2]
         self.assertEqual(titles, [[*a, b] for a, b in zip(labels, shares, strict=True)])
+        words = [text.get_text() for text in figure.legends[0].get_texts()]
+        self.assertEqual((words[0], words[-1]), ("quartiles, median", "5 to 95 % of runs"))
         matplotlib.pyplot.close(figure)
         figure = self.draw("chosen_lambda", data, design="smooth")
         self.assertEqual(len(figure.axes), 2)
@@ -518,12 +520,49 @@ class Figures(ResultCase):
         oracle = r"\lambda_{\mathrm{oracle}}"
         boxes = self.draw("choosers", data).axes[0]
         decades = self.draw("chosen_lambda", data).axes[0]
+        self.assertIn("runs of all sizes", decades.get_title())
         for axes, names in ((boxes, asked), (decades, [*asked, "L-curve"])):
             self.assertEqual([text.get_text() for text in axes.get_yticklabels()], names)
             self.assertEqual(axes.get_xlabel(), rf"$\log_{{10}}(\lambda/{oracle})$")
         (legend,) = self.draw("l_curve_choices", data).legends
         marks = [text.get_text() for text in legend.get_texts()]
         self.assertEqual(marks, [*asked, f"${oracle}$"])
+
+    def test_crowded_choices_are_magnified(self) -> None:
+        """On an L-curve, within a tenth of its panel, in the corner that it leaves empty; neither
+        choices far apart nor one and the same."""
+        lambdas = np.logspace(-8, 8, 65)
+        dims = ("instances", "features", "lambda")
+        outputs = {
+            "residual_norm": (dims, np.sqrt(0.01 + 1 / (1 + 10 / lambdas) ** 2)[None, None]),
+            "solution_norm": (dims, (1 + 1e-3 / np.sqrt(lambdas))[None, None]),
+        }
+        cases = ((0.2, 0.4, 0.8), True), ((1e-7, 0.4, 1e4), False), ((0.4,) * 3, False)
+        for chosen_ones, is_crowded in cases:
+            names = ("lambda_gcv", "lambda_loo", "lambda_oracle")
+            choices = zip(names, chosen_ones, strict=True)
+            data = xr.Dataset(
+                outputs | {name: (dims[:2], [[value]]) for name, value in choices},
+                coords={"instances": [20], "features": [20], "lambda": lambdas},
+                attrs={"title": "t", "experiment": "ridge", "seed": "1", "job": JOB % 20},
+            )
+            (axes,) = self.draw("l_curve_choices", data).axes
+            insets = [child for child in axes.child_axes if child.get_lines()]
+            self.assertEqual(len(insets), int(is_crowded), str(chosen_ones))
+            for inset in insets:
+                self.assertEqual(len(inset.get_lines()), len(axes.get_lines()))
+                for line in inset.get_lines()[1:]:
+                    at, ends = float(line.get_xdata()[0]), inset.get_xlim()
+                    self.assertTrue(ends[0] < at < ends[1])
+
+    def test_norms_keep_their_quartiles(self) -> None:
+        """In the figure of logistic regression, at penalties above 0."""
+        data = logistic().copy(deep=True)
+        data["solution_norm"][{"lambda": -1}] *= xr.where(data["replicate"] % 2 == 0, 1.0, 50.0)
+        summaries = [n for n in data.data_vars if str(n).startswith("solution_norm_")]
+        norms = self.draw("logistic", data.drop_vars(summaries)).axes[1]
+        high = max(float(band.get_datalim(norms.transData).y1) for band in norms.collections)
+        self.assertGreaterEqual(norms.get_ylim()[1], high)
 
     def test_one_replicate_is_named(self) -> None:
         """The first with values, in figures of one; beside the values that are fixed."""
