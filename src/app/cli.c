@@ -404,6 +404,7 @@ static smr_status check_launch(const smr_context *world) {
 static int run_with_mpi(const cli_command *command, const smr_cli *cli, int argc, char **argv) {
   smr_context *world = NULL;
   smr_log_level level = smr_log_get_level();
+  smr_fault_delay("app.start");
   smr_status status = smr_context_start(&argc, &argv, &world);
   if (status != SMR_OK) {
     return finish(status, 1);
@@ -442,6 +443,9 @@ int smr_app_run(int argc, char **argv) {
     return 0;
   }
   smr_stop_ignore_limits();
+  if (command->run == smr_command_run) {
+    smr_stop_install(); /* MPI may take its time to start, and a run may be stopped in it */
+  }
   omp_set_num_threads(smr_cli_count_threads());
   const char *warning = NULL;
   smr_linalg_start(&warning);

@@ -9,6 +9,7 @@
 #include "simmer/base/clock.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
+#include "simmer/comm/gather.h"
 #include "simmer/sample/annealing.h"
 #include "simmer/sample/enumerate.h"
 
@@ -18,6 +19,7 @@ enum {
   COUNTS_PER_BATCH = 5,   /* that they add to each pixel's, on and off */
   MEAN_FIELD_STARTS = 8,
   CLUSTER_SWEEPS = 500,
+  SPINS_BETWEEN_LOOKS = 40000,
   FLOPS_BETWEEN_LOOKS = 1000000000
 };
 enum { ROWS, ENUMERATION, TEMPERING, ANNEALING_UP, ANNEALING_DOWN, MEAN_FIELD, N_STAGES };
@@ -217,10 +219,70 @@ static smr_status anneal(work *w) {
   return SMR_OK;
 }
 
+/* Rows that all ranks draw at a time, and this rank's share of them. */
+typedef struct {
+  int64_t first, n;         /* of the batch */
+  int64_t own_first, n_own; /* of these */
+} batch;
+
+/* A rank's share of a batch takes about half a second. */
+static batch get_batch(const work *w, int64_t first) {
+  const int64_t rows = smr_int_max(1, SPINS_BETWEEN_LOOKS / w->rbm.n_visible);
+  batch b = {.first = first, .n = smr_int_min(rows * w->group->size, w->job->n_runs - first)};
+  smr_int_share(b.n, w->group->size, w->group->rank, &b.own_first, &b.n_own);
+  return b;
+}
+
+/* A batch of rows on all ranks, as 0 and 1. */
+static smr_status draw_batch(work *w, const smr_images *images, const batch *b) {
+  const int64_t v = w->rbm.n_visible;
+  uint8_t *own = NULL, *all = NULL;
+  float *samples = w->samples + b->first * v;
+  smr_status status = smr_memory_alloc(b->n_own * v, 1, "spins", &own);
+  status = status == SMR_OK ? smr_memory_alloc(b->n * v, 1, "spins", &all) : status;
+  status = status == SMR_OK
+               ? smr_images_generate(images, b->first + b->own_first, b->n_own, own, NULL)
+               : status;
+  SMR_TRY_DONE(smr_agree(w->group, status));
+  smr_gather_rows(w->group, 0, (size_t)v, b->n_own, own, all);
+  smr_broadcast(w->group, 0, all, (size_t)(b->n * v));
+  for (int64_t i = 0; all != NULL && i < b->n * v; ++i) {
+    samples[i] = all[i] != 0 ? 1.0F : 0.0F;
+  }
+done:
+  smr_memory_free(own);
+  smr_memory_free(all);
+  return status;
+}
+
+static smr_status draw_all(work *w, const smr_images *images) {
+  char text[96];
+  for (int64_t first = 0; first < w->job->n_runs;) {
+    const batch b = get_batch(w, first);
+    SMR_TRY(draw_batch(w, images, &b));
+    first += b.n;
+    snprintf(text, sizeof text, "clusters of spins, %" PRId64 "/%" PRId64, first, w->job->n_runs);
+    note_progress(w, progress[ANNEALING_DOWN], text);
+    if (first < w->job->n_runs) {
+      SMR_TRY(smr_ladder_run_look(w->ladder));
+    }
+  }
+  return SMR_OK;
+}
+
 /* Exact states of the Ising model, each from a run of cluster sweeps of its own. */
 static smr_status draw_clusters(work *w) {
   const smr_image_config config = {.source = SMR_IMAGES_ISING,
-                                   .count = w->job->n_runs,
+                                   .file = "",
+                                   .labels = "",
+                                   .test_file = "",
+                                   .test_labels = "",
+                                   .x_name = "",
+                                   .y_name = "",
+                                   .mnist_folder = "",
+                                   .fields = "",
+                                   .tangents = "",
+                                   .count = 1, /* that is kept; the others are made as they come */
                                    .test_count = 0,
                                    .side = w->job->side,
                                    .coupling = w->job->coupling,
@@ -229,13 +291,9 @@ static smr_status draw_clusters(work *w) {
                                    .seed = w->seed};
   smr_images *images = NULL;
   SMR_TRY(smr_images_open(w->group, &config, "", &images));
-  smr_status status = SMR_OK;
-  for (int64_t row = 0; status == SMR_OK && row < w->job->n_runs; ++row) {
-    status =
-        smr_images_read(images, SMR_STREAM_TRAIN, 1, &row, 0, w->samples + row * w->rbm.n_visible);
-  }
+  const smr_status status = draw_all(w, images);
   smr_images_close(&images);
-  return smr_agree(w->group, status);
+  return status;
 }
 
 /* Runs down start from cluster-sampled states, or from the last states of the tempered chains, each
@@ -259,17 +317,32 @@ static smr_status anneal_in_reverse(work *w) {
 
 /* --- the rest --- */
 
-static smr_status solve_mean_field(work *w) {
-  smr_status status = SMR_OK;
-  for (int order = 1; order <= 2 && w->job->has_mean_field && status == SMR_OK; ++order) {
-    int is_converged = 0;
-    double value = NAN;
-    status =
-        smr_mean_field_log_z(&w->rbm, order, MEAN_FIELD_STARTS, w->seed, &value, &is_converged);
-    w->values.log_z[order == 1 ? SMR_PARTITION_mean_field : SMR_PARTITION_tap] =
-        is_converged ? value : (double)NAN;
+/* The best of some starts, a stop or a checkpoint between them. */
+static smr_status solve_order(work *w, int order, double *log_z) {
+  double value = NAN;
+  int is_converged = 0;
+  char text[96];
+  for (int64_t start = 0; start < MEAN_FIELD_STARTS; ++start) {
+    if (start > 0) {
+      SMR_TRY(smr_ladder_run_look(w->ladder));
+    }
+    snprintf(text, sizeof text, "mean field of order %d, start %" PRId64 "/%d", order, start + 1,
+             (int)MEAN_FIELD_STARTS);
+    note_progress(w, progress[MEAN_FIELD], text);
+    SMR_TRY(smr_agree(w->group,
+                      smr_mean_field_try(&w->rbm, order, start, w->seed, &value, &is_converged)));
   }
-  return smr_agree(w->group, status);
+  *log_z = is_converged ? value : (double)NAN;
+  return SMR_OK;
+}
+
+static smr_status solve_mean_field(work *w) {
+  if (!w->job->has_mean_field) {
+    return SMR_OK;
+  }
+  SMR_TRY(solve_order(w, 1, &w->values.log_z[SMR_PARTITION_mean_field]));
+  SMR_TRY(smr_ladder_run_look(w->ladder));
+  return solve_order(w, 2, &w->values.log_z[SMR_PARTITION_tap]);
 }
 
 static smr_status measure_data(work *w) {

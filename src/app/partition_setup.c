@@ -182,6 +182,7 @@ static void plan(const void *config, const void *survey, int n_ranks, smr_unit_c
   if (job->ladder.n_chains > 0) {
     smr_ladder_add_cost(&job->ladder, v, h, n_ranks, n_threads, cost);
   }
+  cost->n_shards = smr_int_max(cost->n_shards, smr_annealing_count_shards(job->n_runs));
   const smr_annealing_config annealing = {.n_runs = job->n_runs};
   const int64_t annealed = smr_annealing_count_bytes(&annealing, v, 1);
   /* A gathered checkpoint is a copy of all of it, and there are two files. */

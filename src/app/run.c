@@ -35,6 +35,7 @@ typedef struct {
   int64_t *deaths; /* see queue.h */
   void *state;     /* the experiment's */
   smr_progress *progress;
+  smr_claims *presence; /* on rank 0, while no group is at work */
   int64_t memory_bytes; /* a rank's share */
   double start_s, deadline_s;
   int64_t n_done_before;
@@ -171,26 +172,30 @@ static smr_status make_units(run_work *run) {
   return smr_agree(run->world, check_memory(run));
 }
 
-/* A block that is marked done though its units aren't in the journals lost a part: it is opened
- * again. */
-static smr_status reopen_lost_blocks(const run_work *run) {
+/* A heart that beats before the groups' own do and after: somebody is at work here. */
+static smr_status open_presence(run_work *run, const char *now) {
   const char *folder = run->job.folder;
   smr_journal *journal = NULL;
-  smr_claims *claims = NULL;
   smr_status status = SMR_OK;
   SMR_TRY_DONE(smr_journal_create(folder, &run->outputs, &journal));
   SMR_TRY_DONE(smr_claims_open(folder, smr_journal_get_writer(journal),
-                               smr_job_get_common(run->job.job)->lease_s, &claims));
+                               smr_job_get_common(run->job.job)->lease_s, &run->presence));
+  smr_claims_report(run->presence, 0, 0, now);
+done:
+  smr_journal_destroy(&journal);
+  return status;
+}
+
+/* A block that is marked done though its units aren't in the journals lost a part: it is opened
+ * again. */
+static smr_status reopen_lost_blocks(const run_work *run) {
   for (int64_t b = 0; b < run->units->n_blocks; ++b) {
     const smr_block *block = &run->units->blocks[b];
     if (!smr_block_is_finished(run->units, block)) {
-      SMR_TRY_DONE(smr_claims_reopen(claims, block->name));
+      SMR_TRY(smr_claims_reopen(run->presence, block->name));
     }
   }
-done:
-  smr_claims_close(&claims);
-  smr_journal_destroy(&journal);
-  return status;
+  return SMR_OK;
 }
 
 static bool has_files(const run_work *run, int64_t cell) {
@@ -237,6 +242,7 @@ static smr_status load_folder(run_work *run) {
   int64_t n_dropped = 0;
   SMR_TRY(smr_folder_open(folder, smr_job_get_yaml(run->job.job),
                           smr_job_get_fixed_keys(run->job.job), run->cli->is_fresh));
+  SMR_TRY(open_presence(run, "reads what is there"));
   SMR_TRY(smr_ledger_read(folder, &ledger));
   smr_status status = SMR_OK;
   SMR_TRY_DONE(smr_collect_verify(ledger, &n_dropped));
@@ -520,6 +526,9 @@ static smr_status collect(run_work *run) {
   if (run->is_stopped) {
     smr_log_info("stopping: everything that is finished is saved");
   }
+  if (open_presence(run, "collects the results") != SMR_OK) {
+    smr_error_clear(); /* writing them will say what is wrong */
+  }
   SMR_TRY(smr_ledger_read(run->job.folder, &ledger));
   smr_status status = SMR_OK;
   SMR_TRY_DONE(is_too_large(run, &too_large));
@@ -535,6 +544,7 @@ static smr_status collect(run_work *run) {
   status = conclude(run, &counts, !too_large);
 done:
   smr_ledger_destroy(&ledger);
+  smr_claims_close(&run->presence);
   return status;
 }
 
@@ -601,11 +611,13 @@ static smr_status work(run_work *run) {
       smr_log_warning("%s", smr_error_message());
     }
   }
+  smr_fault_delay("run.open");
   smr_status status =
       run->job.experiment->open(run->world, run->job.job, run->job.data_folder, &run->state);
   if (status == SMR_OK && run->job.experiment->list_inputs != NULL) {
     status = smr_agree_root(run->world, 0, run->world->rank == 0 ? check_inputs(run) : SMR_OK);
   }
+  smr_claims_close(&run->presence);
   if (status == SMR_OK) {
     status = run_classes(run);
   }
@@ -617,6 +629,7 @@ static void clear(run_work *run) {
   if (run->job.experiment != NULL) {
     run->job.experiment->close(&run->state);
   }
+  smr_claims_close(&run->presence);
   smr_memory_free(run->deaths);
   smr_schema_clear(&run->outputs);
   smr_schema_clear(&run->summaries);
@@ -628,7 +641,6 @@ static void clear(run_work *run) {
 smr_status smr_command_run(const smr_cli *cli, const smr_context *world) {
   run_work run = {.cli = cli, .world = world, .start_s = smr_clock_monotonic_s()};
   smr_status status = SMR_OK;
-  smr_stop_install();
   SMR_TRY_DONE(read_job(&run));
   SMR_TRY_DONE(make_units(&run));
   SMR_TRY_DONE(open_folder(&run));

@@ -147,10 +147,10 @@ static void run_one(const ising *model, uint64_t run, workspace *w, uint8_t *spi
   }
 }
 
-/* Rows first..first+count-1 of those kept, by the threads of this rank: a row is a run of its own,
- * so nobody's share matters. */
-static smr_status make_rows(const ising *model, const smr_image_plan *plan, int64_t first,
-                            int64_t count, uint8_t *pixels) {
+/* Rows first..first+count-1 of n_rows for training and test rows behind them, by the threads of
+ * this rank: a row is a run of its own, so nobody's share matters. */
+static smr_status make_rows(const ising *model, int64_t n_rows, int64_t first, int64_t count,
+                            uint8_t *pixels) {
   const int64_t n = model->side * model->side;
   const int n_threads = omp_get_max_threads();
   workspace *works = NULL;
@@ -160,8 +160,9 @@ static smr_status make_rows(const ising *model, const smr_image_plan *plan, int6
     SMR_TRY_DONE(create_workspace(n, &works[t]));
   }
 #pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads)
-  for (int64_t i = first; i < first + count; i++) {
-    const int64_t run = i < plan->n_rows ? i : smr_image_test_numbers + i - plan->n_rows;
+  for (int64_t i = 0; i < count; i++) {
+    const int64_t row = first + i;
+    const int64_t run = row < n_rows ? row : smr_image_test_numbers + row - n_rows;
     run_one(model, (uint64_t)run, &works[omp_get_thread_num()], pixels + i * n);
   }
 done:
@@ -178,23 +179,18 @@ static smr_status make_ising(const smr_image_config *config, const smr_image_pla
   int64_t first = 0, count = 0;
   smr_int_share(plan->n_kept, n_parts, part, &first, &count);
   memset(memory->labels + first, SMR_NO_LABEL, (size_t)count);
-  return make_rows(&model, plan, first, count, memory->pixels);
+  return make_rows(&model, plan->n_rows, first, count,
+                   memory->pixels + first * model.side * model.side);
 }
 
 /* Runs are made again: any number, kept or not. */
 static smr_status generate_ising(const smr_images *images, int64_t first, int64_t n,
                                  uint8_t *pixels, uint8_t *labels) {
   const ising model = get_model(&images->config);
-  workspace w = {0};
-  smr_status status = create_workspace(images->shape.n_pixels, &w);
-  for (int64_t i = 0; status == SMR_OK && i < n; i++) {
-    run_one(&model, (uint64_t)(first + i), &w, pixels + i * images->shape.n_pixels);
-  }
   if (labels != NULL) {
     memset(labels, SMR_NO_LABEL, (size_t)n);
   }
-  clear_workspace(&w);
-  return status;
+  return make_rows(&model, INT64_MAX, first, n, pixels);
 }
 
 const smr_image_ops smr_image_ising_ops = {.name = "ising",

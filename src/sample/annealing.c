@@ -111,7 +111,7 @@ static smr_status build(smr_annealing *all) {
   int64_t shard = 0;
   int64_t n_mine = 0;
   SMR_TRY(check(&all->rbm, &all->config));
-  all->n_shards = smr_int_ceil_divide(all->config.n_runs, SMR_ANNEALING_RUNS);
+  all->n_shards = smr_annealing_count_shards(all->config.n_runs);
   smr_int_share(all->n_shards, all->context->size, all->context->rank, &shard, &n_mine);
   all->first_run = find_run(all, shard);
   all->n_own = find_run(all, shard + n_mine) - all->first_run;
@@ -292,9 +292,13 @@ smr_status smr_annealing_resume(smr_annealing *all) {
   return smr_agree(all->context, check_state(all));
 }
 
+int64_t smr_annealing_count_shards(int64_t n_runs) {
+  return smr_int_ceil_divide(n_runs, SMR_ANNEALING_RUNS);
+}
+
 int64_t smr_annealing_count_bytes(const smr_annealing_config *config, int64_t n_visible,
                                   int n_ranks) {
-  const int64_t n_shards = smr_int_ceil_divide(config->n_runs, SMR_ANNEALING_RUNS);
+  const int64_t n_shards = smr_annealing_count_shards(config->n_runs);
   const int64_t n_own =
       smr_int_min(config->n_runs, smr_int_ceil_divide(n_shards, n_ranks) * SMR_ANNEALING_RUNS);
   return n_own * (4 * n_visible + 8);

@@ -155,21 +155,27 @@ static bool solve(mean_field *f, uint64_t seed, int64_t start) {
   return false;
 }
 
-smr_status smr_mean_field_log_z(const smr_rbm *rbm, int order, int64_t n_starts, uint64_t seed,
-                                double *log_z, int *is_converged) {
+smr_status smr_mean_field_try(const smr_rbm *rbm, int order, int64_t start, uint64_t seed,
+                              double *log_z, int *is_converged) {
   mean_field f = {.rbm = rbm};
-  SMR_TRY(check(rbm, order, n_starts));
+  SMR_TRY(check(rbm, order, start + 1));
   SMR_TRY(init(rbm, order, &f));
-  *is_converged = 0;
-  *log_z = -HUGE_VAL;
-  for (int64_t start = 0; start < n_starts; start++) {
-    const bool is_fixed = solve(&f, seed, start);
-    const double value = get_log_z(&f);
-    if ((is_fixed && !*is_converged) || (is_fixed == !!*is_converged && value > *log_z)) {
-      *log_z = value;
-      *is_converged = is_fixed;
-    }
+  const bool is_fixed = solve(&f, seed, start);
+  const double value = get_log_z(&f);
+  if (start == 0 || (is_fixed && !*is_converged) ||
+      (is_fixed == !!*is_converged && value > *log_z)) {
+    *log_z = value;
+    *is_converged = is_fixed;
   }
   smr_memory_free(f.memory);
+  return SMR_OK;
+}
+
+smr_status smr_mean_field_log_z(const smr_rbm *rbm, int order, int64_t n_starts, uint64_t seed,
+                                double *log_z, int *is_converged) {
+  SMR_TRY(check(rbm, order, n_starts));
+  for (int64_t start = 0; start < n_starts; start++) {
+    SMR_TRY(smr_mean_field_try(rbm, order, start, seed, log_z, is_converged));
+  }
   return SMR_OK;
 }

@@ -21,6 +21,8 @@
 
 /* Hearts beat at least once a second, which a file system may show late. */
 enum { ATTEMPTS = 4, LONGEST_QUIET_S = 3 };
+/* Where no heart ever beat, somebody may be just about to begin. */
+static const double shortest_quiet_s = 0.5;
 typedef char claim_path[SMR_PATH_BYTES + SMR_CLAIM_NAME_BYTES];
 
 static int is_good_name(const char *name) {
@@ -384,12 +386,13 @@ static int find_beating(int64_t n_before, const smr_beat *before, int64_t n_now,
 }
 
 smr_status smr_claims_check_quiet(const char *folder) {
-  const double deadline = smr_clock_monotonic_s() + LONGEST_QUIET_S;
+  const double start = smr_clock_monotonic_s();
   smr_beat *before = NULL, *now = NULL;
   int64_t n_before = 0, n_now = 0, which = 0;
   smr_status status = SMR_OK;
   SMR_TRY(smr_claims_read_beats(folder, &before, &n_before));
-  while (n_before > 0 && smr_clock_monotonic_s() < deadline) {
+  const double deadline = start + (n_before > 0 ? LONGEST_QUIET_S : shortest_quiet_s);
+  while (smr_clock_monotonic_s() < deadline) {
     smr_clock_sleep(0.1);
     smr_memory_free(now);
     now = NULL;

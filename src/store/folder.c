@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,6 +23,7 @@
 static const char keys_name[] = "job.keys";
 static const char yaml_name[] = "job.yaml";
 static const char data_name[] = "data.keys";
+static const char lock_name[] = "aside.lock";
 static const char *const sub_folders[] = {"journal", "claims", "parts", "log"};
 enum {
   N_SUB_FOLDERS = sizeof sub_folders / sizeof *sub_folders,
@@ -186,7 +188,7 @@ static int holds_text(const char *folder, const char *name, const char *text) {
     smr_error_clear();
     return 0;
   }
-  int is_equal = strcmp(found, text) == 0;
+  int is_equal = found != NULL && strcmp(found, text) == 0;
   smr_memory_free(found);
   return is_equal;
 }
@@ -246,6 +248,52 @@ static smr_status put_aside(const char *folder) {
   return SMR_OK;
 }
 
+/* Of several that would put it aside one does, and the others are told: the lock is made in the
+ * folder that was looked at, wherever that has gone, and the folder must still have its name then.
+ */
+static smr_status put_aside_once(const char *path, int folder) {
+  struct stat then, now;
+  const int lock = openat(folder, lock_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (lock < 0 && errno == EEXIST) {
+    SMR_FAIL(SMR_ERR_USAGE,
+             "somebody else is just putting %s aside: try again, and remove %s/%s if this stays so",
+             path, path, lock_name);
+  }
+  if (lock < 0) {
+    SMR_FAIL(SMR_ERR_IO, "cannot make %s/%s: %s", path, lock_name, strerror(errno));
+  }
+  close(lock);
+  smr_status status = SMR_OK;
+  if (fstat(folder, &then) != 0 || stat(path, &now) != 0 || then.st_dev != now.st_dev ||
+      then.st_ino != now.st_ino) {
+    status = smr_error_set(SMR_ERR_USAGE,
+                           "somebody else has just put %s aside, and begins there: choose another "
+                           "folder with -o, or leave --fresh out to join in",
+                           path);
+  }
+  status = status == SMR_OK ? put_aside(path) : status;
+  (void)unlinkat(folder, lock_name, 0);
+  return status;
+}
+
+/* What the folder holds is put aside, unless somebody is at work there. */
+static smr_status begin_anew(const char *path) {
+  smr_status status = SMR_OK;
+  const int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0 && errno == ENOENT) {
+    return SMR_OK; /* another process was faster */
+  }
+  if (folder < 0) {
+    SMR_FAIL(SMR_ERR_IO, "cannot open %s: %s", path, strerror(errno));
+  }
+  status = smr_claims_check_quiet(path);
+  if (status == SMR_OK) {
+    status = put_aside_once(path, folder);
+  }
+  close(folder);
+  return status;
+}
+
 /* Marks a new folder as this job's, unless another process was faster: link(2) never replaces a
  * file, also over NFS. */
 static smr_status mark_folder(const char *folder, const char *fixed_keys) {
@@ -289,8 +337,7 @@ smr_status smr_folder_open(const char *folder, const char *job_yaml, const char 
     SMR_FAIL(SMR_ERR_USAGE, "%s is a file, not a folder. Choose another folder with -o", path);
   }
   if (is_fresh && has_file(path, keys_name)) {
-    SMR_TRY(smr_claims_check_quiet(path));
-    SMR_TRY(put_aside(path));
+    SMR_TRY(begin_anew(path));
   }
   SMR_TRY(smr_file_make_folder(path));
   SMR_TRY(check_or_claim(path, fixed_keys));

@@ -131,6 +131,16 @@ def test_data(where: Path) -> None:
     check(not column(results, "log_likelihood_test"), "a likelihood of no rows")
 
 
+def test_batches(where: Path) -> None:
+    """Clusters of spins that one rank draws in two goes and three ranks in one; annealing alone keeps all ranks busy."""
+    job = where / "batches.yaml"
+    job.write_text("name: batches\nexperiment: partition\npartition: {side: 32, annealing_runs: 60, annealing_steps: 20, chains: 0, mean_field: false}\n")
+    for ranks in (1, 3):
+        done = run(["run", job, "-o", where / f"batches-{ranks}", "-q"], ranks)
+        check(done.returncode == 0, f"batches on {ranks}: {done.returncode} {done.stderr}")
+    same(where / "batches-1" / "results.h5", where / "batches-3" / "results.h5", "batches on 3 ranks")
+
+
 def newest(out: Path) -> str:
     return max((p.name for p in out.glob("units/*/checkpoints/step-*.h5")), default="")
 
@@ -236,6 +246,7 @@ with folder() as name:
     test_mutual(Path(name) / "ising-1-1" / "results.h5")
     test_model(Path(name))
     test_data(Path(name))
+    test_batches(Path(name))
     test_calibration(Path(name))
     test_kills(Path(name))
     test_stops(Path(name))

@@ -1,6 +1,7 @@
 """SIGTERM, SIGUSR1 and --time-limit: exit 75, and a resume gives the undisturbed bits. tests/fault/storm.py kills."""
 import os
 import signal
+import time
 from pathlib import Path
 
 from support import PATIENCE, check, count_done, finish, folder, kill_all, run, same, start, wait_for
@@ -29,6 +30,35 @@ def stop_by_signal(job: Path, out: Path, number: int) -> None:
     check(0 < count_done(out) < 300, f"signal {number}: {count_done(out)} units are done")
 
 
+def is_caught(pid: int, number: int) -> bool:
+    """Has the process a handler for the signal?"""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    mask = next(int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:"))
+    return bool(mask >> (number - 1) & 1)
+
+
+def stop_early(job: Path, out: Path) -> None:
+    """A signal while MPI starts stops the run in order, too."""
+    process = start(["run", job, "-o", out, "-q"], SIMMER_DELAY="app.start:4000")
+    limit = time.monotonic() + 3  # before that delay is over
+    while not is_caught(process.pid, signal.SIGUSR1) and time.monotonic() < limit:
+        time.sleep(0.01)
+    if check(is_caught(process.pid, signal.SIGUSR1), "early: no handler before MPI starts"):
+        os.kill(process.pid, signal.SIGUSR1)
+        process.wait(timeout=PATIENCE)
+        check(process.returncode == 75, f"early: exit code {process.returncode}")
+    kill_all(process)
+
+
+def begin_beside(job: Path, out: Path) -> None:
+    """A run that still reads its data keeps --fresh off, though no unit is at work yet."""
+    process = start(["run", job, "-o", out, "-q"], SIMMER_DELAY=f"run.open:{1000 * PATIENCE}")
+    check(wait_for(lambda: list(out.glob("claims/*.beat")), process), "beside: no heart beats")
+    done = run(["run", job, "-o", out, "--fresh"])
+    check(done.returncode == 2 and "at work" in done.stderr, f"--fresh beside: {done.returncode} {done.stderr}")
+    kill_all(process)
+
+
 with folder() as name:
     where = Path(name)
     job = where / "stop.yaml"
@@ -41,6 +71,9 @@ with folder() as name:
         done = run(["run", job, "-o", where / f"signal-{number}", "-q"], 3)
         check(done.returncode == 0, f"after signal {number}: {done.returncode} {done.stderr}")
         same(where / "whole" / "results.h5", where / f"signal-{number}" / "results.h5", f"after signal {number}")
+
+    stop_early(job, where / "early")
+    begin_beside(job, where / "beside")
 
     # A grid that no machine finishes in five seconds, of which two are kept for the end; then the part of it that was asked for above.
     done = run(["run", job, "-o", where / "limited", "--time-limit", "0:0:05",

@@ -147,6 +147,12 @@ static void test_strong(void **state) {
     double best = 0.0;
     assert_ok(smr_mean_field_log_z(&made.rbm, 1, 8, 7, &best, &is_converged));
     assert_true(is_converged && best >= one && best < get_exact(&made));
+    double tried = 0.0;
+    for (int64_t start = 0; start < 8; start++) {
+      assert_ok(smr_mean_field_try(&made.rbm, 1, start, 7, &tried, &is_converged));
+      assert_true(start > 0 || tried == one);
+    }
+    assert_true(tried == best);
   }
 }
 

@@ -109,6 +109,41 @@ static void test_fresh_at_work(void **state) {
   assert_int_equal(scratch_count(".", "out.old-", name), 1);
 }
 
+/* Of several at once that would begin anew one does, and nobody puts its new folder aside. */
+static void test_fresh_together(void **state) {
+  (void)state;
+  enum { N_CHILDREN = 6 };
+  pid_t children[N_CHILDREN];
+  smr_claims *claims = NULL;
+  char *beat = NULL, name[256];
+  size_t bytes = 0;
+  int n_settled = 0;
+  assert_ok(smr_folder_open(scratch_path("out"), yaml, keys, 0));
+  assert_ok(smr_claims_open(scratch_path("out"), "writer-1", 60, &claims));
+  scratch_get("out/claims/writer-1.beat", &beat, &bytes);
+  smr_claims_close(&claims);
+  /* A dead one's heart makes all of them wait for the same time. */
+  scratch_put("out/claims/writer-1.beat", beat, bytes);
+  smr_memory_free(beat);
+  for (int i = 0; i < N_CHILDREN; i++) {
+    children[i] = fork();
+    if (children[i] == 0) {
+      const smr_status opened = smr_folder_open(scratch_path("out"), yaml, keys, 1);
+      _exit(opened == SMR_OK ? 1 : strstr(smr_error_message(), "aside") != NULL ? 2 : 3);
+    }
+  }
+  for (int i = 0; i < N_CHILDREN; i++) {
+    int result = 0;
+    assert_int_equal(waitpid(children[i], &result, 0), children[i]);
+    assert_true(WIFEXITED(result));
+    assert_in_range(WEXITSTATUS(result), 1, 2);
+    n_settled += WEXITSTATUS(result) == 1;
+  }
+  assert_in_range(n_settled, 1, N_CHILDREN);
+  assert_int_equal(scratch_count(".", "out.old-", name), 1);
+  assert_true(smr_file_exists(scratch_path("out/job.keys")));
+}
+
 static void test_damaged(void **state) {
   (void)state;
   static const struct {
@@ -192,8 +227,10 @@ static void test_together(void **state) {
 int main(void) {
 #define SCRATCH_TEST(test) cmocka_unit_test_setup_teardown(test, scratch_create, scratch_destroy)
   const struct CMUnitTest tests[] = {
-      SCRATCH_TEST(test_new),      SCRATCH_TEST(test_another_job),   SCRATCH_TEST(test_free_keys),
-      SCRATCH_TEST(test_fresh),    SCRATCH_TEST(test_foreign),       SCRATCH_TEST(test_half_made),
-      SCRATCH_TEST(test_together), SCRATCH_TEST(test_fresh_at_work), SCRATCH_TEST(test_damaged)};
+      SCRATCH_TEST(test_new),       SCRATCH_TEST(test_another_job),
+      SCRATCH_TEST(test_free_keys), SCRATCH_TEST(test_fresh),
+      SCRATCH_TEST(test_foreign),   SCRATCH_TEST(test_half_made),
+      SCRATCH_TEST(test_together),  SCRATCH_TEST(test_fresh_at_work),
+      SCRATCH_TEST(test_damaged),   SCRATCH_TEST(test_fresh_together)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

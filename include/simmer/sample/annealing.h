@@ -74,6 +74,8 @@ smr_status smr_annealing_run(const smr_context *context, const smr_rbm *rbm,
 smr_status smr_annealing_run_reverse(const smr_context *context, const smr_rbm *rbm,
                                      const smr_annealing_config *config, const float *samples,
                                      double *log_weights, smr_annealing_result *out) SMR_NODISCARD;
+/* Parts that ranks and threads share: no more of them have work. Local. */
+int64_t smr_annealing_count_shards(int64_t n_runs);
 /* Operations of all runs: two products a temperature. Local. */
 double smr_annealing_count_flops(const smr_annealing_config *config, int64_t n_visible,
                                  int64_t n_hidden);
@@ -85,5 +87,9 @@ double smr_annealing_count_flops(const smr_annealing_config *config, int64_t n_v
  * Local, deterministic by seed. */
 smr_status smr_mean_field_log_z(const smr_rbm *rbm, int order, int64_t n_starts, uint64_t seed,
                                 double *log_z, int *is_converged) SMR_NODISCARD;
+/* One start of these, number 0, 1, ...: the best so far, which number 0 begins. The same errors and
+ * bits. Local. */
+smr_status smr_mean_field_try(const smr_rbm *rbm, int order, int64_t start, uint64_t seed,
+                              double *log_z, int *is_converged) SMR_NODISCARD;
 
 #endif

@@ -71,8 +71,8 @@ typedef struct {
 } smr_beat;
 /* All heartbeat files of a folder; *beats is freed by smr_memory_free. */
 smr_status smr_claims_read_beats(const char *folder, smr_beat **beats, int64_t *n) SMR_NODISCARD;
-/* SMR_ERR_USAGE when somebody's heart beats in the folder; takes three seconds when there are
- * heartbeat files, for hearts are watched. */
+/* SMR_ERR_USAGE when somebody's heart beats in the folder; hearts are watched for three seconds
+ * when there are heartbeat files, else for half a second. */
 smr_status smr_claims_check_quiet(const char *folder) SMR_NODISCARD;
 
 #endif
