@@ -273,15 +273,6 @@ static smr_status draw_all(work *w, const smr_images *images) {
 /* Exact states of the Ising model, each from a run of cluster sweeps of its own. */
 static smr_status draw_clusters(work *w) {
   const smr_image_config config = {.source = SMR_IMAGES_ISING,
-                                   .file = "",
-                                   .labels = "",
-                                   .test_file = "",
-                                   .test_labels = "",
-                                   .x_name = "",
-                                   .y_name = "",
-                                   .mnist_folder = "",
-                                   .fields = "",
-                                   .tangents = "",
                                    .count = 1, /* that is kept; the others are made as they come */
                                    .test_count = 0,
                                    .side = w->job->side,

@@ -175,8 +175,8 @@ static bool is_even(smr_job *job, const smr_group *group) {
     const smr_slot *slot = &job->slots[group->members[i]];
     if (slot->list.n != first->list.n) {
       smr_complaints_add(&job->complaints, smr_node_get_key_place(slot->swept),
-                         "%s has %" PRId64 " values, but %s, which it is zipped with, has %" PRId64,
-                         slot->key->name, slot->list.n, first->key->name, first->list.n);
+                         "%s and %s are zipped, but list %" PRId64 " and %" PRId64 " values",
+                         first->key->name, slot->key->name, first->list.n, slot->list.n);
       return false;
     }
   }

@@ -193,7 +193,7 @@ static void test_refused_sweeps(void **state) {
       {"data.cuts: [1]", "there is no key 'data.cuts'; did you mean 'data.cut'?"},
       {"data.cut:", "data.cut has no value"},
       {"zip: {data.cut: [1, 2], data.noise: [1, 2, 3]}",
-       "data.noise has 3 values, but data.cut, which it is zipped with, has 2"},
+       "data.cut and data.noise are zipped, but list 2 and 3 values"},
       {"zip: {data.cut: [1, 2, 1], data.noise: [1, 2, 1.0]}",
        "this zip has a combination twice, with data.cut = '1'"},
       {"zip: {}", "zip takes mappings like"},
