@@ -11,6 +11,7 @@
 
 #include "simmer/app/app.h"
 #include "simmer/base/clock.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/file.h"
 #include "simmer/base/log.h"
 #include "simmer/base/memory.h"

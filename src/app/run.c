@@ -14,6 +14,7 @@
 #include "provenance.h"
 #include "queue.h"
 #include "simmer/base/clock.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/file.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/log.h"

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "gunzip.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/memory.h"
 #include "simmer/base/text.h"
 

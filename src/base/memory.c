@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simmer/base/fault.h"
+
 enum { ALIGNMENT = 64, SIZE_TEXT_BYTES = 32 };
 
 smr_status smr_memory_alloc(int64_t n, size_t item_bytes, const char *what, void *out) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simmer/base/fault.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/log.h"
 #include "simmer/base/memory.h"

@@ -17,6 +17,7 @@
 #include "simmer/comm/reduce.h"
 
 #include "log2.h"
+#include "simmer/base/fault.h"
 
 enum { TAG_STATUS = 1, TAG_VALUE = 2, PIECES_PER_THREAD = 4, VALUE_ALIGNMENT = 64 };
 

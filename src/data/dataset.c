@@ -1,6 +1,7 @@
 /* The registry of data sources, and a file's way into memory that the ranks of a node share. */
 #include "simmer/data/dataset.h"
 
+#include "simmer/base/fault.h"
 #include "simmer/base/hash.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"

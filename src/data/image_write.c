@@ -11,6 +11,7 @@
 
 #include "idx.h"
 #include "image_source.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/file.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"

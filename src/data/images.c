@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "image_source.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/hash.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"

@@ -12,6 +12,7 @@
 
 #include "grid_private.h"
 #include "reflector.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "triangle.h"

@@ -8,6 +8,7 @@
 #include "grid_private.h"
 #include "qr_private.h"
 #include "reflector.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "simmer/comm/reduce.h"

@@ -10,6 +10,7 @@
 #include "lookahead.h"
 #include "qr_private.h"
 #include "scalapack.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "triangle.h"

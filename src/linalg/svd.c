@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "simmer/base/fault.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "svd_private.h"

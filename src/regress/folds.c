@@ -13,6 +13,7 @@
 #include <omp.h>
 #include <stdio.h>
 
+#include "simmer/base/fault.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "simmer/comm/reduce.h"

@@ -15,6 +15,7 @@
 
 #include "loo_basis.h"
 #include "loo_ranks.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "simmer/comm/reduce.h"

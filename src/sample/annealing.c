@@ -15,6 +15,7 @@
 #include "annealing_shard.h"
 #include "betas.h"
 #include "mean_weight.h"
+#include "simmer/base/fault.h"
 
 int64_t smr_annealing_usual_betas(double *betas) {
   enum { N_SLOW = 500, N_MIDDLE = 4000, N_FAST = 10000, N = N_SLOW + N_MIDDLE + N_FAST + 1 };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "simmer/base/fault.h"
 #include "simmer/base/integer.h"
 #include "tempering_private.h"
 

@@ -7,6 +7,7 @@
 
 #include "array_check.h"
 #include "h5.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/file.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"

@@ -12,6 +12,7 @@
 
 #include "checkpoint_file.h"
 #include "hollow.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/hash.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"

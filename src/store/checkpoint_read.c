@@ -9,6 +9,7 @@
 
 #include "array_file.h"
 #include "checkpoint_file.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/hash.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "simmer/base/clock.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/memory.h"
 #include "watch.h"
 

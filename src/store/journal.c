@@ -18,6 +18,7 @@
 #include "names.h"
 #include "owner.h"
 #include "part.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/file.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"

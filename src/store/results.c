@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "array_check.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/file.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"

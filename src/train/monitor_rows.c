@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "simmer/base/fault.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "simmer/base/vector.h"

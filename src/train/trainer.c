@@ -13,6 +13,7 @@
 
 #include "schedule.h"
 #include "simmer/base/clock.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"
 #include "simmer/base/random.h"

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "mpi_frame.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/file.h"
 #include "simmer/base/hash.h"
 #include "simmer/base/memory.h"

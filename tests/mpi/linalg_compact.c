@@ -9,6 +9,7 @@
 
 #include "../../src/linalg/compact.h"
 #include "mpi_frame.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/hash.h"
 #include "simmer/base/integer.h"
 #include "simmer/base/memory.h"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "regress_fit.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/random.h"
 #include "simmer/regress/folds.h"
 #include "simmer/regress/truncated.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "regress_fit.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/random.h"
 
 enum { N_LAMBDAS = 5, MAX_ROWS = 64, MAX_COLUMNS = 32 };

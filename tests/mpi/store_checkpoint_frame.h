@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../unit/store_scratch.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/integer.h"
 #include "simmer/store/checkpoint.h"
 

@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <stdlib.h>
 
+#include "simmer/base/fault.h"
 #include "simmer/base/memory.h"
 #include "simmer/sample/enumerate.h"
 #include "simmer/train/monitor.h"

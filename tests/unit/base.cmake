@@ -1,4 +1,5 @@
 simmer_test(base error SOURCES ${SIMMER_TEST_DIR}/base_error.c LINK Threads::Threads)
+simmer_test(base fault SOURCES ${SIMMER_TEST_DIR}/base_fault.c)
 simmer_test(base log SOURCES ${SIMMER_TEST_DIR}/base_log.c)
 simmer_test(base integer SOURCES ${SIMMER_TEST_DIR}/base_integer.c)
 simmer_test(base memory SOURCES ${SIMMER_TEST_DIR}/base_memory.c)

@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "base_scratch.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/file.h"
 #include "simmer/base/memory.h"
 

@@ -6,6 +6,7 @@
 
 #include "../../src/base/node_memory.h"
 #include "base_scratch.h"
+#include "simmer/base/fault.h"
 #include "simmer/base/memory.h"
 
 static void test_alloc(void **state) {

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "simmer/base/fault.h"
 #include "simmer/store/metrics.h"
 #include "simmer/store/results.h"
 

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "simmer/base/fault.h"
 #include "simmer/base/file.h"
 #include "simmer/base/memory.h"
 #include "simmer/store/results.h"

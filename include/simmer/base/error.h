@@ -72,14 +72,4 @@ void smr_error_clear(void);
     goto done;                                   \
   } while (0)
 
-/* Fault points for tests: SIMMER_FAULT=site:rank:count in the environment makes the count-th pass
- * through `site` on world rank `rank` (or `*`) fail. Returns true when this pass must fail. Always
- * false in builds without SIMMER_FAULTS. smr_fault_set_rank is called once after MPI has started.
- * Local. */
-int smr_fault(const char *site);
-void smr_fault_set_rank(int world_rank);
-/* SIMMER_DELAY=site:milliseconds makes every pass through `site` wait, so that what tests stop
- * midway lasts long enough on any machine. Never waits in builds without SIMMER_FAULTS. Local. */
-void smr_fault_delay(const char *site);
-
 #endif
