@@ -15,14 +15,6 @@
 #include "simmer/linalg/kernel.h"
 #include "simmer/regress/theory.h"
 
-int64_t smr_ridge_max_features(const smr_ridge_config *config) {
-  return smr_table_max_features(&config->features);
-}
-
-int64_t smr_ridge_padded_lambdas(const smr_ridge_config *config) {
-  return smr_kernel_pad(config->lambda.n);
-}
-
 static smr_status read_train(void *self, int thread, int64_t first, int64_t count, double *x,
                              int64_t ld, double *y) {
   (void)thread;
@@ -216,18 +208,6 @@ static smr_status solve_cell(const smr_ridge_work *work, smr_ridge_cell *cell) {
   return SMR_OK;
 }
 
-double smr_ridge_measure_error(const smr_ridge_work *work, const smr_ridge_cell *cell,
-                               int64_t column) {
-  const double *w = work->weights + (cell->index * work->n_padded + column) * work->n_max;
-  bool is_difference = smr_sample_is_noise_only(work->sample);
-  double sum = 0;
-  for (int64_t j = 0; j < cell->p; ++j) {
-    double d = is_difference ? w[j] : w[j] - cell->truth[j];
-    sum += d * d;
-  }
-  return sum;
-}
-
 /* With standardized columns, bias and variance of the raw coefficients: bias = D^-1 V f V' D w* -
  * w*. */
 static smr_status bias_standardized(const smr_ridge_work *work, smr_ridge_cell *cell) {
@@ -258,13 +238,6 @@ static void moments_standardized(const smr_ridge_work *work, const smr_ridge_cel
   for (int64_t i = 0; i < cell->m; ++i) {
     double gain = unit[i] > 0 ? unit[i] / cell->spectrum.s[i] : 0;
     *variance += sigma * sigma * gain * gain * cell->variance_weight[i];
-  }
-}
-
-void smr_ridge_put(const smr_ridge_work *work, int output, int64_t at, double value) {
-  double *values = smr_services_get(work->unit->services, output);
-  if (values != NULL) {
-    values[at] = value;
   }
 }
 

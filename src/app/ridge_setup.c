@@ -79,10 +79,6 @@ smr_status smr_ridge_check(const smr_job *job, const smr_inputs *inputs, void *s
 
 /* --- cost --- */
 
-int64_t smr_ridge_count_test(const smr_ridge_config *config) {
-  return smr_table_count_test(&config->data, config->instances);
-}
-
 /* What noise that isn't white adds: the modes along the rows of X, for every N_f. */
 static void add_colour(const smr_ridge_config *config, smr_unit_cost *cost) {
   const int kind = config->data.noise_law.kind;
