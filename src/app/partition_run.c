@@ -2,6 +2,7 @@
  * is one. Collective in the unit's group. */
 #include <inttypes.h>
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "simmer/comm/gather.h"
 #include "simmer/sample/annealing.h"
 #include "simmer/sample/enumerate.h"
+#include "simmer/sample/mean_field.h"
 
 enum {
   BURN_IN_SHARE = 4,      /* of the measured scans, the first one in so many is left out */
@@ -19,7 +21,8 @@ enum {
   COUNTS_PER_BATCH = 5,   /* that they add to each pixel's, on and off */
   MEAN_FIELD_STARTS = 8,
   CLUSTER_SWEEPS = 500,
-  SPINS_BETWEEN_LOOKS = 40000,
+  SPINS_BETWEEN_LOOKS = 40000,       /* of a thread */
+  WEIGHTS_BETWEEN_LOOKS = 200000000, /* of a mean field's iterations */
   FLOPS_BETWEEN_LOOKS = 1000000000
 };
 enum { ROWS, ENUMERATION, TEMPERING, ANNEALING_UP, ANNEALING_DOWN, MEAN_FIELD, N_STAGES };
@@ -38,10 +41,13 @@ typedef struct {
   double *betas;
   int64_t n_betas;
   float *samples;           /* [chains or runs x V] of the model */
+  uint8_t *drawn;           /* [runs x V] spins of the Ising model by cluster sweeps; else NULL */
   smr_annealing *annealing; /* up, then down; NULL without runs */
+  smr_mean_field *field;    /* NULL without */
   smr_ladder_run *ladder;
-  /* What a checkpoint holds beside the states of these two. */
+  /* What a checkpoint holds beside the states of these. */
   int64_t n_stages; /* done */
+  int64_t n_drawn;  /* rows */
   smr_partition_values values;
 } work;
 
@@ -94,6 +100,9 @@ static smr_status allocate(work *w) {
   SMR_TRY(smr_memory_alloc(w->n_betas, sizeof(double), "inverse temperatures", &w->betas));
   SMR_TRY(smr_memory_alloc(smr_int_max(w->job->ladder.n_chains, w->job->n_runs) * v, sizeof(float),
                            "samples", &w->samples));
+  if (w->job->model[0] == '\0' && w->job->n_runs > 0) {
+    SMR_TRY(smr_memory_alloc(w->job->n_runs * v, 1, "spins", &w->drawn));
+  }
   smr_partition_fill_betas(w->job, w->betas);
   return SMR_OK;
 }
@@ -219,53 +228,42 @@ static smr_status anneal(work *w) {
   return SMR_OK;
 }
 
-/* Rows that all ranks draw at a time, and this rank's share of them. */
-typedef struct {
-  int64_t first, n;         /* of the batch */
-  int64_t own_first, n_own; /* of these */
-} batch;
-
-/* A rank's share of a batch takes about half a second. */
-static batch get_batch(const work *w, int64_t first) {
-  const int64_t rows = smr_int_max(1, SPINS_BETWEEN_LOOKS / w->rbm.n_visible);
-  batch b = {.first = first, .n = smr_int_min(rows * w->group->size, w->job->n_runs - first)};
-  smr_int_share(b.n, w->group->size, w->group->rank, &b.own_first, &b.n_own);
-  return b;
-}
-
-/* A batch of rows on all ranks, as 0 and 1. */
-static smr_status draw_batch(work *w, const smr_images *images, const batch *b) {
+/* The next rows on all ranks. */
+static smr_status draw_batch(work *w, const smr_images *images, int64_t n) {
   const int64_t v = w->rbm.n_visible;
-  uint8_t *own = NULL, *all = NULL;
-  float *samples = w->samples + b->first * v;
-  smr_status status = smr_memory_alloc(b->n_own * v, 1, "spins", &own);
-  status = status == SMR_OK ? smr_memory_alloc(b->n * v, 1, "spins", &all) : status;
-  status = status == SMR_OK
-               ? smr_images_generate(images, b->first + b->own_first, b->n_own, own, NULL)
-               : status;
-  SMR_TRY_DONE(smr_agree(w->group, status));
-  smr_gather_rows(w->group, 0, (size_t)v, b->n_own, own, all);
-  smr_broadcast(w->group, 0, all, (size_t)(b->n * v));
-  for (int64_t i = 0; all != NULL && i < b->n * v; ++i) {
-    samples[i] = all[i] != 0 ? 1.0F : 0.0F;
+  int64_t first = 0, n_own = 0;
+  uint8_t *own = NULL;
+  smr_int_share(n, w->group->size, w->group->rank, &first, &n_own);
+  smr_status status = smr_memory_alloc(n_own * v, 1, "spins", &own);
+  if (status == SMR_OK) {
+    status = smr_images_generate(images, w->n_drawn + first, n_own, own, NULL);
   }
-done:
+  status = smr_agree(w->group, status);
+  if (status == SMR_OK) {
+    uint8_t *rows = w->drawn + w->n_drawn * v;
+    smr_gather_rows(w->group, 0, (size_t)v, n_own, own, rows);
+    smr_broadcast(w->group, 0, rows, (size_t)(n * v));
+    w->n_drawn += n;
+  }
   smr_memory_free(own);
-  smr_memory_free(all);
   return status;
 }
 
+/* A thread's share of a batch takes about half a second. */
 static smr_status draw_all(work *w, const smr_images *images) {
+  int64_t n = smr_int_max(1, SPINS_BETWEEN_LOOKS / w->rbm.n_visible) * omp_get_max_threads();
   char text[96];
-  for (int64_t first = 0; first < w->job->n_runs;) {
-    const batch b = get_batch(w, first);
-    SMR_TRY(draw_batch(w, images, &b));
-    first += b.n;
-    snprintf(text, sizeof text, "clusters of spins, %" PRId64 "/%" PRId64, first, w->job->n_runs);
+  smr_broadcast(w->group, 0, &n, sizeof n);
+  n *= w->group->size;
+  while (w->n_drawn < w->job->n_runs) {
+    SMR_TRY(draw_batch(w, images, smr_int_min(n, w->job->n_runs - w->n_drawn)));
+    snprintf(text, sizeof text, "clusters of spins, %" PRId64 "/%" PRId64, w->n_drawn,
+             w->job->n_runs);
     note_progress(w, progress[ANNEALING_DOWN], text);
-    if (first < w->job->n_runs) {
-      SMR_TRY(smr_ladder_run_look(w->ladder));
-    }
+    SMR_TRY(smr_ladder_run_look(w->ladder));
+  }
+  for (int64_t i = 0; i < w->job->n_runs * w->rbm.n_visible; ++i) {
+    w->samples[i] = w->drawn[i] != 0 ? 1.0F : 0.0F;
   }
   return SMR_OK;
 }
@@ -291,7 +289,7 @@ static smr_status draw_clusters(work *w) {
  * once: several runs from one state would share its error. */
 static smr_status anneal_in_reverse(work *w) {
   const smr_partition_job *job = w->job;
-  const bool is_ising = job->model[0] == '\0';
+  const bool is_ising = w->drawn != NULL;
   smr_annealing_result result;
   if (w->annealing == NULL || (!is_ising && job->ladder.n_chains < job->n_runs)) {
     return SMR_OK;
@@ -308,32 +306,29 @@ static smr_status anneal_in_reverse(work *w) {
 
 /* --- the rest --- */
 
-/* The best of some starts, a stop or a checkpoint between them. */
-static smr_status solve_order(work *w, int order, double *log_z) {
-  double value = NAN;
-  int is_converged = 0;
-  char text[96];
-  for (int64_t start = 0; start < MEAN_FIELD_STARTS; ++start) {
-    if (start > 0) {
-      SMR_TRY(smr_ladder_run_look(w->ladder));
-    }
-    snprintf(text, sizeof text, "mean field of order %d, start %" PRId64 "/%d", order, start + 1,
-             (int)MEAN_FIELD_STARTS);
-    note_progress(w, progress[MEAN_FIELD], text);
-    SMR_TRY(smr_agree(w->group,
-                      smr_mean_field_try(&w->rbm, order, start, w->seed, &value, &is_converged)));
-  }
-  *log_z = is_converged ? value : (double)NAN;
-  return SMR_OK;
-}
-
+/* The iterations that are left, a stop or a checkpoint between them. */
 static smr_status solve_mean_field(work *w) {
-  if (!w->job->has_mean_field) {
+  const int64_t patience = 1 + WEIGHTS_BETWEEN_LOOKS / (w->rbm.n_visible * w->rbm.n_hidden);
+  int64_t turn = 0;
+  char text[96];
+  if (w->field == NULL) {
     return SMR_OK;
   }
-  SMR_TRY(solve_order(w, 1, &w->values.log_z[SMR_PARTITION_mean_field]));
-  SMR_TRY(smr_ladder_run_look(w->ladder));
-  return solve_order(w, 2, &w->values.log_z[SMR_PARTITION_tap]);
+  while ((turn = smr_mean_field_get_turn(w->field)) < 2 * MEAN_FIELD_STARTS) {
+    snprintf(text, sizeof text, "mean field of order %d, start %" PRId64 "/%d",
+             turn < MEAN_FIELD_STARTS ? 1 : 2, turn % MEAN_FIELD_STARTS + 1,
+             (int)MEAN_FIELD_STARTS);
+    note_progress(w, progress[MEAN_FIELD], text);
+    smr_mean_field_advance(w->field, patience);
+    SMR_TRY(smr_ladder_run_look(w->ladder));
+  }
+  for (int order = 1; order <= 2; ++order) {
+    bool is_fixed = false;
+    const double value = smr_mean_field_get_log_z(w->field, order, &is_fixed);
+    w->values.log_z[order == 1 ? SMR_PARTITION_mean_field : SMR_PARTITION_tap] =
+        is_fixed ? value : (double)NAN;
+  }
+  return SMR_OK;
 }
 
 static smr_status measure_data(work *w) {
@@ -365,6 +360,26 @@ static const stage stages[N_STAGES] = {
     [ANNEALING_DOWN] = {"annealing in reverse", anneal_in_reverse, false},
     [MEAN_FIELD] = {"mean field", solve_mean_field, false}};
 
+static smr_status list_drawn(work *w, smr_state *state) {
+  if (state->n + 2 > SMR_STATE_ARRAYS) {
+    SMR_FAIL(SMR_ERR_INTERNAL, "a state of more than %d arrays", (int)SMR_STATE_ARRAYS);
+  }
+  state->arrays[state->n++] =
+      (smr_state_array){.array = {.name = "n_drawn",
+                                  .type = SMR_I64,
+                                  .meaning = "rows of spins drawn by cluster sweeps",
+                                  .data = &w->n_drawn}};
+  state->arrays[state->n++] =
+      (smr_state_array){.array = {.name = "drawn",
+                                  .type = SMR_U8,
+                                  .n_dimensions = 2,
+                                  .shape = {w->job->n_runs, w->rbm.n_visible},
+                                  .dimensions = {"run", "unit_0"},
+                                  .meaning = "these rows",
+                                  .data = w->drawn}};
+  return SMR_OK;
+}
+
 static smr_status list_state(void *self, smr_state *state) {
   work *w = self;
   if (state->n + 2 > SMR_STATE_ARRAYS) {
@@ -380,7 +395,13 @@ static smr_status list_state(void *self, smr_state *state) {
                                   .dimensions = {"value"},
                                   .meaning = "what the stages found",
                                   .data = &w->values}};
-  return w->annealing == NULL ? SMR_OK : smr_annealing_list_state(w->annealing, state);
+  if (w->drawn != NULL) {
+    SMR_TRY(list_drawn(w, state));
+  }
+  if (w->annealing != NULL) {
+    SMR_TRY(smr_annealing_list_state(w->annealing, state));
+  }
+  return w->field == NULL ? SMR_OK : smr_mean_field_list_state(w->field, state);
 }
 
 static smr_status run_stages(work *w) {
@@ -396,6 +417,15 @@ static smr_status run_stages(work *w) {
   return SMR_OK;
 }
 
+static smr_status check_drawn(const work *w) {
+  if (w->n_drawn < 0 || w->n_drawn > w->job->n_runs) {
+    SMR_FAIL(SMR_ERR_INPUT, "the state to go on from has %" PRId64 " rows of spins of %" PRId64,
+             w->n_drawn, w->job->n_runs);
+  }
+  return SMR_OK;
+}
+
+/* From the newest checkpoint, if there is one. */
 static smr_status begin(work *w) {
   const smr_ladder_setup setup = {.job = &w->job->ladder,
                                   .rbm = &w->rbm,
@@ -406,12 +436,16 @@ static smr_status begin(work *w) {
                                   .self = w,
                                   .list_state = list_state};
   const smr_annealing_config annealing = get_annealing(w);
-  if (annealing.n_runs == 0) {
-    return smr_ladder_run_create(w->unit, &setup, &w->ladder);
+  if (annealing.n_runs > 0) {
+    SMR_TRY(smr_annealing_create(w->group, &w->rbm, &annealing, &w->annealing));
   }
-  SMR_TRY(smr_annealing_create(w->group, &w->rbm, &annealing, &w->annealing));
+  if (w->job->has_mean_field) {
+    SMR_TRY(smr_mean_field_create(w->group, &w->rbm, MEAN_FIELD_STARTS, w->seed, &w->field));
+  }
   SMR_TRY(smr_ladder_run_create(w->unit, &setup, &w->ladder));
-  return smr_annealing_resume(w->annealing);
+  SMR_TRY(smr_agree(w->group, check_drawn(w)));
+  SMR_TRY(w->annealing == NULL ? SMR_OK : smr_annealing_resume(w->annealing));
+  return w->field == NULL ? SMR_OK : smr_mean_field_resume(w->field);
 }
 
 smr_status smr_partition_run(const smr_unit *unit) {
@@ -430,9 +464,11 @@ smr_status smr_partition_run(const smr_unit *unit) {
 done:
   smr_ladder_run_destroy(&w.ladder);
   smr_annealing_destroy(&w.annealing);
+  smr_mean_field_destroy(&w.field);
   smr_model_clear(&w.model);
   smr_memory_free(w.base_bias);
   smr_memory_free(w.betas);
   smr_memory_free(w.samples);
+  smr_memory_free(w.drawn);
   return status;
 }

@@ -185,9 +185,10 @@ static void plan(const void *config, const void *survey, int n_ranks, smr_unit_c
   cost->n_shards = smr_int_max(cost->n_shards, smr_annealing_count_shards(job->n_runs));
   const smr_annealing_config annealing = {.n_runs = job->n_runs};
   const int64_t annealed = smr_annealing_count_bytes(&annealing, v, 1);
+  const int64_t drawn = job->model[0] == '\0' ? job->n_runs * v : 0;
   /* A gathered checkpoint is a copy of all of it, and there are two files. */
-  cost->memory_bytes += smr_annealing_count_bytes(&annealing, v, n_ranks) + annealed;
-  cost->file_bytes += 2 * annealed;
+  cost->memory_bytes += smr_annealing_count_bytes(&annealing, v, n_ranks) + annealed + 2 * drawn;
+  cost->file_bytes += 2 * (annealed + drawn);
   cost->flops += count_annealing(job, v, h) + product * count_rows(job, found, &slow_flops);
   cost->slow_flops += slow_flops;
   cost->memory_bytes += 4 * (v * h + v * smr_int_max(job->ladder.n_chains, job->n_runs)) +

@@ -152,7 +152,9 @@ static void run_one(const ising *model, uint64_t run, workspace *w, uint8_t *spi
 static smr_status make_rows(const ising *model, int64_t n_rows, int64_t first, int64_t count,
                             uint8_t *pixels) {
   const int64_t n = model->side * model->side;
-  const int n_threads = omp_get_max_threads();
+  /* Threads that write images come here one by one. */
+  const int n_threads =
+      omp_in_parallel() ? 1 : (int)smr_int_max(1, smr_int_min(omp_get_max_threads(), count));
   workspace *works = NULL;
   smr_status status = SMR_OK;
   SMR_TRY_DONE(smr_memory_alloc(n_threads, sizeof *works, "workspaces", &works));

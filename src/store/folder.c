@@ -2,7 +2,8 @@
  *
  * DIR/job.keys holds the fixed keys, one "key=value" a line, sorted; it is the first file in a
  * folder and the mark of a simmer folder. DIR/job.yaml is the resolved job. Both are written by
- * rename, so that processes that open one folder at the same time see whole files. */
+ * rename, so that processes that open one folder at the same time see whole files. While --fresh
+ * renames a folder, DIR/aside.lock is in it. */
 #include "simmer/store/folder.h"
 
 #include <dirent.h>
@@ -82,7 +83,7 @@ typedef struct {
 /* Whether a text is lines of "key=value", as smr_folder_open writes them. */
 static smr_status check_keys(const char *folder, const char *text) {
   int n_line = 1;
-  for (const char *at = text; *at != '\0'; n_line++) {
+  for (const char *at = text; *at != '\0' || at == text; n_line++) {
     const size_t length = strcspn(at, "\n");
     if (at[length] == '\0' || memchr(at, '=', length) == NULL) {
       SMR_FAIL(SMR_ERR_INPUT,
@@ -188,7 +189,7 @@ static int holds_text(const char *folder, const char *name, const char *text) {
     smr_error_clear();
     return 0;
   }
-  int is_equal = found != NULL && strcmp(found, text) == 0;
+  int is_equal = strcmp(found, text) == 0;
   smr_memory_free(found);
   return is_equal;
 }

@@ -145,13 +145,16 @@ def newest(out: Path) -> str:
     return max((p.name for p in out.glob("units/*/checkpoints/step-*.h5")), default="")
 
 
-def get_place(out: Path) -> tuple[int, int]:
-    """Direction and step of annealing in the newest checkpoint, (0, 0) without one; a checkpoint may go while it is read."""
+def get_place(out: Path, *names: str) -> tuple[float, ...]:
+    """These scalars (of an array the first number) in the newest checkpoint, 0 without one; a checkpoint may go while it is read."""
     while name := newest(out):
-        shown = [run(["show", *out.glob(f"units/*/checkpoints/{name}"), of, "--csv"]) for of in ("is_reverse", "annealing_step")]
+        shown = [run(["show", *out.glob(f"units/*/checkpoints/{name}"), of, "--csv"]) for of in names]
         if all(done.returncode == 0 for done in shown):
-            return tuple(int(done.stdout.split()[-1]) for done in shown)
-    return 0, 0
+            return tuple(float(done.stdout.splitlines()[1].split(",")[-1]) for done in shown)
+    return (0.0,) * len(names)
+
+
+ANNEALING = ("is_reverse", "annealing_step")
 
 
 def test_kills(where: Path) -> None:
@@ -164,7 +167,7 @@ def test_kills(where: Path) -> None:
     for ranks, place in ((1, (0, 0)), (3, (0, 1)), (2, (1, 1))):
         seen = newest(out)
         process = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=0.05"], ranks, SIMMER_DELAY="run.look:400")
-        check(wait_for(lambda: newest(out) > seen and get_place(out) >= place, process), f"{ranks} ranks didn't come on to {place}")
+        check(wait_for(lambda: newest(out) > seen and get_place(out, *ANNEALING) >= place, process), f"{ranks} ranks didn't come on to {place}")
         time.sleep(0.2)
         kill_all(process)
     check(newest(out) != "" and not (out / "results.h5").exists(), "it wasn't killed midway")
@@ -183,15 +186,37 @@ def test_stops(where: Path) -> None:
     last = (0, 0)
     for ranks, is_reverse in ((1, 0), (3, 0), (2, 1), (1, 1)):
         process = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=0.05"], ranks, SIMMER_DELAY="run.look:100")
-        wait_for(lambda: get_place(out) > max(last, (is_reverse, 0)), process)
+        wait_for(lambda: get_place(out, *ANNEALING) > max(last, (is_reverse, 0)), process)
         process.send_signal(signal.SIGUSR1)
         check(process.wait(PATIENCE) == 75, f"stopped on {ranks} ranks: {process.returncode} {process.stderr.read()}")
-        place = get_place(out)
+        place = get_place(out, *ANNEALING)
         check(last < place and place[0] == is_reverse, f"annealing on {ranks} ranks went from {last} to {place}")
         last = place
     done = run(["run", job, "-o", out, "-q"], 3)
     check(done.returncode == 0, f"after four stops: {done.returncode} {done.stderr}")
     same(where / "unstopped" / "results.h5", out / "results.h5", "annealing stopped four times")
+
+
+def test_other_stops(where: Path) -> None:
+    """The same while clusters of spins are drawn, and while mean fields are solved: every stop keeps what was done."""
+    for name, keys, counter in (("clusters", "annealing_runs: 8000, annealing_steps: 2, mean_field: false", "n_drawn"),
+                                ("mean-field", "annealing_runs: 0, coupling: 0.8", "mean_field_numbers")):
+        job, out = where / f"{name}.yaml", where / f"{name}-stopped"
+        job.write_text(f"name: {name}\nexperiment: partition\nseed: 3\npartition: {{side: 8, chains: 0, {keys}}}\n")
+        done = run(["run", job, "-o", where / name, "-q"], 2)
+        check(done.returncode == 0, f"{name}: {done.returncode} {done.stderr}")
+        last = (0.0,)
+        for ranks in (1, 2):
+            process = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=0"], ranks, OMP_NUM_THREADS="1", SIMMER_DELAY="run.look:300")
+            wait_for(lambda: get_place(out, counter) > last, process)
+            process.send_signal(signal.SIGUSR1)
+            check(process.wait(PATIENCE) == 75, f"{name} on {ranks} ranks: {process.returncode} {process.stderr.read()}")
+            place = get_place(out, counter)
+            check(last < place, f"{name} on {ranks} ranks: {counter} from {last} to {place}")
+            last = place
+        done = run(["run", job, "-o", out, "-q"], 3)
+        check(done.returncode == 0, f"{name} after two stops: {done.returncode} {done.stderr}")
+        same(where / name / "results.h5", out / "results.h5", f"{name} stopped twice")
 
 
 BAD = {
@@ -250,5 +275,6 @@ with folder() as name:
     test_calibration(Path(name))
     test_kills(Path(name))
     test_stops(Path(name))
+    test_other_stops(Path(name))
     test_bad(Path(name))
 finish()

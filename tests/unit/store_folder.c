@@ -151,6 +151,7 @@ static void test_damaged(void **state) {
     size_t bytes;
     const char *message;
   } damages[] = {{"data.features=60\nexperiment", 27, "damaged at line 2"},
+                 {"", 0, "damaged at line 1"},
                  {"\xff\xfe\n", 3, "damaged at line 1"},
                  {"experiment=ridge\n\nseed=1\n", 25, "damaged at line 2"},
                  {"experiment=ridge\n\0\0\0\0", 21, "byte 0"}};

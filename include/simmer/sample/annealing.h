@@ -80,16 +80,4 @@ int64_t smr_annealing_count_shards(int64_t n_runs);
 double smr_annealing_count_flops(const smr_annealing_config *config, int64_t n_visible,
                                  int64_t n_hidden);
 
-/* Naive mean-field (order 1, a lower bound of ln Z) and second-order TAP (order 2) free energies
- * (Gabrie, Tramel, Krzakala 2015): -F of the best of n_starts fixed points of damped iterations
- * from random means, or where those ended when none was reached (*is_converged = 0); no standard
- * error. SMR_ERR_INPUT for another order or no starts, SMR_ERR_NUMERIC for NaN or Inf in the model.
- * Local, deterministic by seed. */
-smr_status smr_mean_field_log_z(const smr_rbm *rbm, int order, int64_t n_starts, uint64_t seed,
-                                double *log_z, int *is_converged) SMR_NODISCARD;
-/* One start of these, number 0, 1, ...: the best so far, which number 0 begins. The same errors and
- * bits. Local. */
-smr_status smr_mean_field_try(const smr_rbm *rbm, int order, int64_t start, uint64_t seed,
-                              double *log_z, int *is_converged) SMR_NODISCARD;
-
 #endif

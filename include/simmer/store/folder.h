@@ -7,8 +7,10 @@
 /* Prepares DIR for a job: makes it with journal/, claims/, parts/, log/ and job.yaml. A folder that
  * holds a job is accepted when experiment, seed and the fixed keys agree (a key that is an axis in
  * either, "key=*", may differ); else SMR_ERR_JOB naming the first key that differs and what to do
- * (--fresh, or another -o). is_fresh renames an old folder to DIR.old-<date>[-n] first (never
- * deletes). job_yaml is replaced when it changed. SMR_ERR_IO, SMR_ERR_FULL. */
+ * (--fresh, or another -o). SMR_ERR_INPUT when its job.keys is damaged. is_fresh
+ * renames an old folder to DIR.old-<date>[-n] first (never deletes); SMR_ERR_USAGE where somebody
+ * is at work, or is just doing the same. job_yaml is replaced when it changed. SMR_ERR_IO,
+ * SMR_ERR_FULL. */
 smr_status smr_folder_open(const char *folder, const char *job_yaml, const char *fixed_keys,
                            int is_fresh) SMR_NODISCARD;
 /* Holds the folder to the data its units came from: `lines` are "<crc> <name>\n", one for each

@@ -1,8 +1,8 @@
 /* Mean-field free energies against sums over all states. */
-#include "check.h"
+#include "mpi_frame.h"
 
 #include "simmer/base/random.h"
-#include "simmer/sample/annealing.h"
+#include "simmer/sample/mean_field.h"
 
 enum { V = 10, H = 8 };
 
@@ -47,17 +47,28 @@ static double get_exact(const model *made) {
   return log(sum);
 }
 
-static double solve(const model *made, int order, int *is_converged) {
-  double log_z = 0.0;
-  assert_ok(smr_mean_field_log_z(&made->rbm, order, 4, 1, &log_z, is_converged));
+/* All starts, so many iterations at a time. */
+static double solve_from(const model *made, int order, int64_t n_starts, uint64_t seed,
+                         int64_t n_iterations, bool *is_converged) {
+  smr_mean_field *field = NULL;
+  assert_ok(smr_mean_field_create(test_world, &made->rbm, n_starts, seed, &field));
+  while (smr_mean_field_get_turn(field) < 2 * n_starts) {
+    smr_mean_field_advance(field, n_iterations);
+  }
+  const double log_z = smr_mean_field_get_log_z(field, order, is_converged);
+  smr_mean_field_destroy(&field);
   return log_z;
+}
+
+static double solve(const model *made, int order, bool *is_converged) {
+  return solve_from(made, order, 4, 1, 1000000, is_converged);
 }
 
 static void test_independent(void **state) {
   static model made;
   (void)state;
   for (uint64_t seed = 0; seed < 5; seed++) {
-    int is_converged = 0;
+    bool is_converged = false;
     make_model(seed, 0.0, &made);
     made.b[0] = 50.0F;
     made.c[1] = -60.0F;
@@ -75,8 +86,8 @@ static void test_weak(void **state) {
   static model made;
   (void)state;
   for (uint64_t seed = 0; seed < 20; seed++) {
-    int is_naive = 0;
-    int is_tap = 0;
+    bool is_naive = false;
+    bool is_tap = false;
     make_model(seed, seed % 2 == 0 ? 0.1 : 0.2, &made);
     const double exact = get_exact(&made);
     const double naive = solve(&made, 1, &is_naive);
@@ -120,7 +131,7 @@ static void test_pair(void **state) {
   (void)state;
   for (int k = 0; k < 6; k++) {
     const int order = 1 + k % 2;
-    int is_converged = 0;
+    bool is_converged = false;
     make_model(4, 0.0, &made);
     made.w[0] = weights[k / 2];
     made.b[0] = 0.75F;
@@ -137,43 +148,87 @@ static void test_strong(void **state) {
   static model made;
   (void)state;
   for (uint64_t seed = 0; seed < 10; seed++) {
-    int is_converged = 0;
-    double one = 0.0;
-    double again = 0.0;
+    bool is_converged = false;
     make_model(seed, 1.5, &made);
-    assert_ok(smr_mean_field_log_z(&made.rbm, 1, 1, 7, &one, &is_converged));
-    assert_ok(smr_mean_field_log_z(&made.rbm, 1, 1, 7, &again, &is_converged));
-    assert_true(one == again);
-    double best = 0.0;
-    assert_ok(smr_mean_field_log_z(&made.rbm, 1, 8, 7, &best, &is_converged));
+    const double one = solve_from(&made, 1, 1, 7, 1000000, &is_converged);
+    const double best = solve_from(&made, 1, 8, 7, 1000000, &is_converged);
     assert_true(is_converged && best >= one && best < get_exact(&made));
-    double tried = 0.0;
-    for (int64_t start = 0; start < 8; start++) {
-      assert_ok(smr_mean_field_try(&made.rbm, 1, start, 7, &tried, &is_converged));
-      assert_true(start > 0 || tried == one);
+    /* In parts the same. */
+    assert_true(solve_from(&made, 1, 8, 7, 3, &is_converged) == best);
+  }
+}
+
+static smr_state list(smr_mean_field *field) {
+  smr_state made = {0};
+  assert_ok(smr_mean_field_list_state(field, &made));
+  return made;
+}
+
+/* Handed on to another object after any number of steps, it ends with the same bits. */
+static void test_state(void **state) {
+  static model made;
+  (void)state;
+  make_model(3, 1.5, &made);
+  for (int order = 1; order <= 2; order++) {
+    bool is_converged = false;
+    const double whole = solve_from(&made, order, 3, 7, 1000000, &is_converged);
+    for (int n_steps = 0; n_steps < 40; n_steps += 13) {
+      smr_mean_field *first = NULL, *second = NULL;
+      assert_ok(smr_mean_field_create(test_world, &made.rbm, 3, 7, &first));
+      assert_ok(smr_mean_field_create(test_world, &made.rbm, 3, 7, &second));
+      for (int i = 0; i < n_steps; i++) {
+        smr_mean_field_advance(first, 10);
+      }
+      const smr_state from = list(first), to = list(second);
+      for (int64_t i = 0; i < from.n; i++) {
+        memcpy(to.arrays[i].array.data, from.arrays[i].array.data,
+               (size_t)from.arrays[i].array.shape[0] * sizeof(double));
+      }
+      smr_mean_field_destroy(&first);
+      assert_ok(smr_mean_field_resume(second));
+      while (smr_mean_field_get_turn(second) < 6) {
+        smr_mean_field_advance(second, 1000000);
+      }
+      assert_true(smr_mean_field_get_log_z(second, order, &is_converged) == whole);
+      smr_mean_field_destroy(&second);
     }
-    assert_true(tried == best);
+  }
+}
+
+static void test_bad_states(void **state) {
+  static model made;
+  const double numbers[][2] = {{-1, 0}, {7, 0}, {0.5, 0}, {0, -1}, {0, 5000}, {(double)NAN, 0}};
+  (void)state;
+  make_model(3, 1.5, &made);
+  for (int t = 0; t < 8; t++) {
+    smr_mean_field *field = NULL;
+    assert_ok(smr_mean_field_create(test_world, &made.rbm, 3, 7, &field));
+    smr_mean_field_advance(field, 5);
+    assert_ok(smr_mean_field_resume(field));
+    const smr_state listed = list(field);
+    if (t < 6) {
+      memcpy(listed.arrays[0].array.data, numbers[t], sizeof numbers[t]);
+    } else {
+      *(double *)listed.arrays[1].array.data = t == 6 ? 1.5 : (double)NAN;
+    }
+    assert_fails(smr_mean_field_resume(field), SMR_ERR_INPUT, "none of a mean field");
+    smr_mean_field_destroy(&field);
   }
 }
 
 static void test_errors(void **state) {
   static model made;
-  double log_z = 0.0;
-  int is_converged = 0;
+  smr_mean_field *field = NULL;
   (void)state;
   make_model(1, 1.0, &made);
-  assert_fails(smr_mean_field_log_z(&made.rbm, 3, 1, 1, &log_z, &is_converged), SMR_ERR_INPUT,
-               "order 3");
-  assert_fails(smr_mean_field_log_z(&made.rbm, 1, 0, 1, &log_z, &is_converged), SMR_ERR_INPUT,
+  assert_fails(smr_mean_field_create(test_world, &made.rbm, 0, 1, &field), SMR_ERR_INPUT,
                "0 starts");
   made.c[2] = NAN;
-  assert_fails(smr_mean_field_log_z(&made.rbm, 1, 1, 1, &log_z, &is_converged), SMR_ERR_NUMERIC,
-               "nan");
+  assert_fails(smr_mean_field_create(test_world, &made.rbm, 1, 1, &field), SMR_ERR_NUMERIC, "nan");
+  assert_null(field);
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_independent),
-                                     cmocka_unit_test(test_weak), cmocka_unit_test(test_pair),
-                                     cmocka_unit_test(test_strong), cmocka_unit_test(test_errors)};
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+MPI_TEST_MAIN(cmocka_unit_test(test_independent), cmocka_unit_test(test_weak),
+              cmocka_unit_test(test_pair), cmocka_unit_test(test_strong),
+              cmocka_unit_test(test_state), cmocka_unit_test(test_bad_states),
+              cmocka_unit_test(test_errors))
