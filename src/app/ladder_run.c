@@ -95,31 +95,24 @@ static smr_status record(smr_ladder_run *run) {
 
 /* --- checkpoints --- */
 
-static smr_status append(smr_state *state, smr_array array) {
-  if (state->n == SMR_STATE_ARRAYS) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "a state of more than %d arrays", (int)SMR_STATE_ARRAYS);
-  }
-  state->arrays[state->n++] = (smr_state_array){.array = array};
-  return SMR_OK;
-}
-
 static smr_status list_state(smr_ladder_run *run, smr_state *state) {
   const smr_ladder_job *job = &run->job;
   *state = (smr_state){0};
-  SMR_TRY(append(state, (smr_array){.name = "saves",
-                                    .type = SMR_I64,
-                                    .meaning = "checkpoints after the last scan",
-                                    .data = &run->n_saves}));
+  SMR_TRY(smr_state_append(
+      state, &(smr_state_array){.array = {.name = "saves",
+                                          .type = SMR_I64,
+                                          .meaning = "checkpoints after the last scan",
+                                          .data = &run->n_saves}}));
   if (run->tempering != NULL) {
     const int64_t n =
         job->scans * job->n_chains * ladder_get_most_temperatures(job) * LADDER_N_OBSERVED;
     SMR_TRY(smr_tempering_list_state(run->tempering, state));
-    SMR_TRY(append(state, (smr_array){.name = "observed",
-                                      .type = SMR_F32,
-                                      .n_dimensions = 1,
-                                      .shape = {n},
-                                      .dimensions = {"observed"},
-                                      .data = run->observed}));
+    SMR_TRY(smr_state_append(state, &(smr_state_array){.array = {.name = "observed",
+                                                                 .type = SMR_F32,
+                                                                 .n_dimensions = 1,
+                                                                 .shape = {n},
+                                                                 .dimensions = {"observed"},
+                                                                 .data = run->observed}}));
   }
   return run->setup.list_state == NULL ? SMR_OK : run->setup.list_state(run->setup.self, state);
 }

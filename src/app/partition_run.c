@@ -361,40 +361,36 @@ static const stage stages[N_STAGES] = {
     [MEAN_FIELD] = {"mean field", solve_mean_field, false}};
 
 static smr_status list_drawn(work *w, smr_state *state) {
-  if (state->n + 2 > SMR_STATE_ARRAYS) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "a state of more than %d arrays", (int)SMR_STATE_ARRAYS);
-  }
-  state->arrays[state->n++] =
-      (smr_state_array){.array = {.name = "n_drawn",
-                                  .type = SMR_I64,
-                                  .meaning = "rows of spins drawn by cluster sweeps",
-                                  .data = &w->n_drawn}};
-  state->arrays[state->n++] =
-      (smr_state_array){.array = {.name = "drawn",
-                                  .type = SMR_U8,
-                                  .n_dimensions = 2,
-                                  .shape = {w->job->n_runs, w->rbm.n_visible},
-                                  .dimensions = {"run", "unit_0"},
-                                  .meaning = "these rows",
-                                  .data = w->drawn}};
+  SMR_TRY(smr_state_append(
+      state, &(smr_state_array){.array = {.name = "n_drawn",
+                                          .type = SMR_I64,
+                                          .meaning = "rows of spins drawn by cluster sweeps",
+                                          .data = &w->n_drawn}}));
+  SMR_TRY(smr_state_append(state,
+                           &(smr_state_array){.array = {.name = "drawn",
+                                                        .type = SMR_U8,
+                                                        .n_dimensions = 2,
+                                                        .shape = {w->job->n_runs, w->rbm.n_visible},
+                                                        .dimensions = {"run", "unit_0"},
+                                                        .meaning = "these rows",
+                                                        .data = w->drawn}}));
   return SMR_OK;
 }
 
 static smr_status list_state(void *self, smr_state *state) {
   work *w = self;
-  if (state->n + 2 > SMR_STATE_ARRAYS) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "a state of more than %d arrays", (int)SMR_STATE_ARRAYS);
-  }
-  state->arrays[state->n++] = (smr_state_array){
-      .array = {.name = "stages", .type = SMR_I64, .meaning = "stages done", .data = &w->n_stages}};
-  state->arrays[state->n++] =
-      (smr_state_array){.array = {.name = "values",
-                                  .type = SMR_F64,
-                                  .n_dimensions = 1,
-                                  .shape = {sizeof w->values / sizeof(double)},
-                                  .dimensions = {"value"},
-                                  .meaning = "what the stages found",
-                                  .data = &w->values}};
+  SMR_TRY(smr_state_append(state, &(smr_state_array){.array = {.name = "stages",
+                                                               .type = SMR_I64,
+                                                               .meaning = "stages done",
+                                                               .data = &w->n_stages}}));
+  SMR_TRY(smr_state_append(
+      state, &(smr_state_array){.array = {.name = "values",
+                                          .type = SMR_F64,
+                                          .n_dimensions = 1,
+                                          .shape = {sizeof w->values / sizeof(double)},
+                                          .dimensions = {"value"},
+                                          .meaning = "what the stages found",
+                                          .data = &w->values}}));
   if (w->drawn != NULL) {
     SMR_TRY(list_drawn(w, state));
   }

@@ -90,12 +90,8 @@ static smr_status list_state(void *self, smr_state *state) {
                                   .shape = {n},
                                   .dimensions = {"image"},
                                   .data = s->free_energy};
-  if (state->n + 2 > SMR_STATE_ARRAYS) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "a state of more than %d arrays", (int)SMR_STATE_ARRAYS);
-  }
-  state->arrays[state->n++] = images;
-  state->arrays[state->n++] = free_energy;
-  return SMR_OK;
+  SMR_TRY(smr_state_append(state, &images));
+  return smr_state_append(state, &free_energy);
 }
 
 /* --- samples.h5 --- */

@@ -265,14 +265,10 @@ smr_status smr_annealing_list_state(smr_annealing *all, smr_state *state) {
                                                 .type = SMR_I64,
                                                 .meaning = "1: annealing goes down",
                                                 .data = &all->path.is_reverse}};
-  if (state->n + 4 > SMR_STATE_ARRAYS) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "a state of more than %d arrays", SMR_STATE_ARRAYS);
-  }
-  state->arrays[state->n++] = v;
-  state->arrays[state->n++] = log_weights;
-  state->arrays[state->n++] = step;
-  state->arrays[state->n++] = is_reverse;
-  return SMR_OK;
+  SMR_TRY(smr_state_append(state, &v));
+  SMR_TRY(smr_state_append(state, &log_weights));
+  SMR_TRY(smr_state_append(state, &step));
+  return smr_state_append(state, &is_reverse);
 }
 
 static smr_status check_state(const smr_annealing *all) {

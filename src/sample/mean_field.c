@@ -32,7 +32,6 @@ struct smr_mean_field {
   smr_rbm rbm;
   int64_t n_starts;
   uint64_t seed;
-  int order; /* of the start that is under way */
   double *memory;
   side visible, hidden;
   /* The state, with the means: starts that are done; iterations of the next one; of each order the
@@ -77,16 +76,22 @@ static side make_side(int64_t n, const float *bias, double *memory, int64_t n_bo
       .n = n, .bias = bias, .m = memory, .field = memory + n_both, .reaction = memory + 2 * n_both};
 }
 
+/* Of the start that is under way. */
+static int get_order(const mean_field *f) {
+  return f->numbers[TURN] < (double)f->n_starts ? 1 : 2;
+}
+
 /* What the hidden units feel. */
 static void sum_over_visible(mean_field *f) {
   side *h = &f->hidden;
+  const int order = get_order(f);
   const size_t bytes = (size_t)h->n * sizeof *h->field;
   memset(h->field, 0, bytes);
   memset(h->reaction, 0, bytes);
   for (int64_t i = 0; i < f->visible.n; i++) {
     const float *row = f->rbm.w + i * h->n;
     const double m = f->visible.m[i];
-    const double square = f->order == 2 ? variance(m) : 0.0;
+    const double square = order == 2 ? variance(m) : 0.0;
     for (int64_t j = 0; j < h->n; j++) {
       const double w = (double)row[j];
       h->field[j] += w * m;
@@ -97,6 +102,7 @@ static void sum_over_visible(mean_field *f) {
 
 static void sum_over_hidden(mean_field *f) {
   side *v = &f->visible;
+  const int order = get_order(f);
   for (int64_t i = 0; i < v->n; i++) {
     const float *row = f->rbm.w + i * f->hidden.n;
     double field = 0.0;
@@ -107,7 +113,7 @@ static void sum_over_hidden(mean_field *f) {
       reaction += w * w * variance(f->hidden.m[j]);
     }
     v->field[i] = field;
-    v->reaction[i] = f->order == 2 ? reaction : 0.0;
+    v->reaction[i] = order == 2 ? reaction : 0.0;
   }
 }
 
@@ -159,8 +165,9 @@ static void begin_start(mean_field *f, int64_t start) {
 
 /* Keeps the start that ends if it is the best of its order. */
 static void end_start(mean_field *f, int64_t start, bool is_fixed) {
-  double *best = &f->numbers[BEST + f->order - 1];
-  double *was_fixed = &f->numbers[IS_CONVERGED + f->order - 1];
+  const int order = get_order(f);
+  double *best = &f->numbers[BEST + order - 1];
+  double *was_fixed = &f->numbers[IS_CONVERGED + order - 1];
   const double value = get_log_z(f);
   if (start == 0 || (is_fixed && *was_fixed == 0.0) ||
       (is_fixed == (*was_fixed != 0.0) && value > *best)) {
@@ -174,7 +181,6 @@ static void end_start(mean_field *f, int64_t start, bool is_fixed) {
 static void work(mean_field *f, int64_t n_iterations) {
   const int64_t turn = smr_mean_field_get_turn(f), start = turn % f->n_starts;
   bool is_fixed = false;
-  f->order = turn < f->n_starts ? 1 : 2;
   if (f->numbers[ITERATION] == 0.0) {
     begin_start(f, start);
   }
@@ -249,25 +255,24 @@ double smr_mean_field_get_log_z(const smr_mean_field *f, int order, bool *is_con
 }
 
 smr_status smr_mean_field_list_state(smr_mean_field *f, smr_state *state) {
-  if (state->n + 2 > SMR_STATE_ARRAYS) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "a state of more than %d arrays", SMR_STATE_ARRAYS);
-  }
-  state->arrays[state->n++] =
-      (smr_state_array){.array = {.name = "mean_field_numbers",
-                                  .type = SMR_F64,
-                                  .n_dimensions = 1,
-                                  .shape = {N_NUMBERS},
-                                  .dimensions = {"mean_field_number"},
-                                  .meaning = "starts done, iterations, best values, whether fixed",
-                                  .data = f->numbers}};
-  state->arrays[state->n++] =
-      (smr_state_array){.array = {.name = "means",
-                                  .type = SMR_F64,
-                                  .n_dimensions = 1,
-                                  .shape = {f->visible.n + f->hidden.n},
-                                  .dimensions = {"mean_field_unit"},
-                                  .meaning = "means of the visible, then of the hidden units",
-                                  .data = f->memory}};
+  SMR_TRY(smr_state_append(
+      state,
+      &(smr_state_array){.array = {.name = "mean_field_numbers",
+                                   .type = SMR_F64,
+                                   .n_dimensions = 1,
+                                   .shape = {N_NUMBERS},
+                                   .dimensions = {"mean_field_number"},
+                                   .meaning = "starts done, iterations, best values, whether fixed",
+                                   .data = f->numbers}}));
+  SMR_TRY(smr_state_append(
+      state,
+      &(smr_state_array){.array = {.name = "means",
+                                   .type = SMR_F64,
+                                   .n_dimensions = 1,
+                                   .shape = {f->visible.n + f->hidden.n},
+                                   .dimensions = {"mean_field_unit"},
+                                   .meaning = "means of the visible, then of the hidden units",
+                                   .data = f->memory}}));
   return SMR_OK;
 }
 

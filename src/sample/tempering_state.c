@@ -6,45 +6,38 @@
 #include "simmer/base/memory.h"
 #include "tempering_private.h"
 
-static smr_status append(smr_state *state, smr_state_array array) {
-  if (state->n >= SMR_STATE_ARRAYS) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "a state of more than %d arrays", SMR_STATE_ARRAYS);
-  }
-  state->arrays[state->n++] = array;
-  return SMR_OK;
-}
-
 static smr_status append_scalar(smr_state *state, const char *name, const char *meaning,
                                 int64_t *value) {
-  return append(state,
-                (smr_state_array){
-                    .array = {.name = name, .type = SMR_I64, .meaning = meaning, .data = value}});
+  return smr_state_append(
+      state, &(smr_state_array){
+                 .array = {.name = name, .type = SMR_I64, .meaning = meaning, .data = value}});
 }
 
 static smr_status append_list(smr_state *state, const char *name, smr_array_type type, int64_t n,
                               void *data) {
-  return append(state, (smr_state_array){.array = {.name = name,
-                                                   .type = type,
-                                                   .n_dimensions = 1,
-                                                   .shape = {n},
-                                                   .dimensions = {name},
-                                                   .data = data}});
+  return smr_state_append(state, &(smr_state_array){.array = {.name = name,
+                                                              .type = type,
+                                                              .n_dimensions = 1,
+                                                              .shape = {n},
+                                                              .dimensions = {name},
+                                                              .data = data}});
 }
 
 static smr_status append_part(smr_tempering *t, int part, smr_state *state) {
   static const char *const names[SMR_ENERGY_PARTS] = {"states_0", "states_1"};
   static const char *const units[SMR_ENERGY_PARTS] = {"unit_0", "unit_1"};
   const int64_t n_rows = t->config.n_chains * t->config.most_temperatures;
-  return append(state, (smr_state_array){.array = {.name = names[part],
-                                                   .type = SMR_F32,
-                                                   .n_dimensions = 2,
-                                                   .shape = {n_rows, t->model->widths[part]},
-                                                   .dimensions = {"replica", units[part]},
-                                                   .meaning = "states of replicas",
-                                                   .data = t->parts[part]},
-                                         .is_distributed = true,
-                                         .first_row = t->first_row,
-                                         .n_rows = t->n_rows});
+  return smr_state_append(state,
+                          &(smr_state_array){.array = {.name = names[part],
+                                                       .type = SMR_F32,
+                                                       .n_dimensions = 2,
+                                                       .shape = {n_rows, t->model->widths[part]},
+                                                       .dimensions = {"replica", units[part]},
+                                                       .meaning = "states of replicas",
+                                                       .data = t->parts[part]},
+                                             .is_distributed = true,
+                                             .first_row = t->first_row,
+                                             .n_rows = t->n_rows});
 }
 
 static smr_status list_window(smr_tempering *t, smr_state *state) {

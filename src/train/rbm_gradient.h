@@ -88,7 +88,6 @@ smr_status rbm_gradient_update(void *self, const smr_train_update *update, int32
                                double *norm);
 smr_status rbm_gradient_list_state(void *self, smr_state *state);
 smr_status rbm_gradient_check_state(const void *self);
-smr_status rbm_state_append(smr_state *state, const smr_state_array *array) SMR_NODISCARD;
 
 /* Random numbers: one stream a purpose, one step of it a sweep of a minibatch. */
 enum { RBM_MAX_SWEEPS = 1 << 20 };

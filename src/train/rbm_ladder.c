@@ -224,7 +224,7 @@ static smr_status list_own(rbm_ladder *l, smr_state *state) {
        .meaning = "ln Z by each observer before the ladder's last change, less its drift",
        .data = l->values}};
   for (int i = 0; i < N_ARRAYS; i++) {
-    SMR_TRY(rbm_state_append(state, &(smr_state_array){.array = arrays[i]}));
+    SMR_TRY(smr_state_append(state, &(smr_state_array){.array = arrays[i]}));
   }
   return SMR_OK;
 }

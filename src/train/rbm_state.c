@@ -11,14 +11,6 @@ typedef struct {
   float *data;
 } float_array;
 
-smr_status rbm_state_append(smr_state *state, const smr_state_array *array) {
-  if (state->n >= SMR_STATE_ARRAYS) {
-    SMR_FAIL(SMR_ERR_INTERNAL, "a state of more than %d arrays", SMR_STATE_ARRAYS);
-  }
-  state->arrays[state->n++] = *array;
-  return SMR_OK;
-}
-
 static smr_status append_floats(smr_state *state, const float_array *a) {
   smr_state_array array = {.array = {.name = a->name,
                                      .type = SMR_F32,
@@ -29,7 +21,7 @@ static smr_status append_floats(smr_state *state, const float_array *a) {
     array.array.shape[i] = a->shape[i];
     array.array.dimensions[i] = a->dimensions[i];
   }
-  return rbm_state_append(state, &array);
+  return smr_state_append(state, &array);
 }
 
 enum { N_ARRAYS = 8 };
@@ -61,7 +53,7 @@ smr_status rbm_gradient_list_state(void *self, smr_state *state) {
   if (g->chains == NULL) {
     return SMR_OK;
   }
-  return rbm_state_append(state,
+  return smr_state_append(state,
                           &(smr_state_array){.array = {.name = "chains",
                                                        .type = SMR_U8,
                                                        .n_dimensions = 2,

@@ -20,7 +20,7 @@ smr_status smr_trainer_list_state(smr_trainer *t, smr_state *state) {
        .data = &t->gradient_norm}};
   SMR_TRY(t->model.list_state(t->model.self, state));
   for (int i = 0; i < 2; i++) {
-    SMR_TRY(rbm_state_append(state, &(smr_state_array){.array = scalars[i]}));
+    SMR_TRY(smr_state_append(state, &(smr_state_array){.array = scalars[i]}));
   }
   return t->ladder != NULL ? rbm_ladder_list_state(t->ladder, state) : SMR_OK;
 }

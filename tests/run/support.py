@@ -73,6 +73,11 @@ def count_done(out: Path) -> int:
     return len({unit for words in lines if words[:1] == ["D"] for unit in words[5:-1]})
 
 
+def checkpoints(out: Path) -> list[Path]:
+    """Those of a unit from the oldest to the newest."""
+    return sorted(out.glob("units/*/checkpoints/step-*.h5"))
+
+
 def descendants(pid: int) -> list[int]:
     """All processes below pid, from /proc."""
     parents: dict[int, list[int]] = {}

@@ -4,7 +4,7 @@ import signal
 import time
 from pathlib import Path
 
-from support import PATIENCE, check, finish, folder, kill_all, run, same, start, table, wait_for
+from support import PATIENCE, check, checkpoints, finish, folder, kill_all, run, same, start, table, wait_for
 
 ISING = """
 name: ising
@@ -141,14 +141,10 @@ def test_batches(where: Path) -> None:
     same(where / "batches-1" / "results.h5", where / "batches-3" / "results.h5", "batches on 3 ranks")
 
 
-def newest(out: Path) -> str:
-    return max((p.name for p in out.glob("units/*/checkpoints/step-*.h5")), default="")
-
-
 def get_place(out: Path, *names: str) -> tuple[float, ...]:
     """These scalars (of an array the first number) in the newest checkpoint, 0 without one; a checkpoint may go while it is read."""
-    while name := newest(out):
-        shown = [run(["show", *out.glob(f"units/*/checkpoints/{name}"), of, "--csv"]) for of in names]
+    while newest := checkpoints(out)[-1:]:
+        shown = [run(["show", *newest, of, "--csv"]) for of in names]
         if all(done.returncode == 0 for done in shown):
             return tuple(float(done.stdout.splitlines()[1].split(",")[-1]) for done in shown)
     return (0.0,) * len(names)
@@ -165,12 +161,12 @@ def test_kills(where: Path) -> None:
     done = run(["run", job, "-o", where / "whole", "-q"], 2)
     check(done.returncode == 0, f"not killed: {done.returncode} {done.stderr}")
     for ranks, place in ((1, (0, 0)), (3, (0, 1)), (2, (1, 1))):
-        seen = newest(out)
+        seen = checkpoints(out)[-1:]
         process = start(["run", job, "-o", out, "-q", "-s", "checkpoint.period=0.05"], ranks, SIMMER_DELAY="run.look:400")
-        check(wait_for(lambda: newest(out) > seen and get_place(out, *ANNEALING) >= place, process), f"{ranks} ranks didn't come on to {place}")
+        check(wait_for(lambda: checkpoints(out)[-1:] > seen and get_place(out, *ANNEALING) >= place, process), f"{ranks} ranks didn't come on to {place}")
         time.sleep(0.2)
         kill_all(process)
-    check(newest(out) != "" and not (out / "results.h5").exists(), "it wasn't killed midway")
+    check(bool(checkpoints(out)) and not (out / "results.h5").exists(), "it wasn't killed midway")
     done = run(["run", job, "-o", out, "-q"], 2)
     check(done.returncode == 0, f"after three kills: {done.returncode} {done.stderr}")
     same(where / "whole" / "results.h5", out / "results.h5", "killed three times")

@@ -11,7 +11,7 @@ import struct
 import sys
 from pathlib import Path
 
-from support import PATIENCE, check, descendants, finish, folder, kill_all, run, same, start, strike, table, wait_for
+from support import PATIENCE, check, checkpoints, descendants, finish, folder, kill_all, run, same, start, strike, table, wait_for
 
 FILES = ("metrics.h5", "model.h5", "results.h5")
 JOBS = {
@@ -80,10 +80,6 @@ def test_ranks(where: Path) -> None:
     rows = table(where / "pcd-1-1" / "metrics.h5", "log_likelihood_test")
     values = [float(row["log_likelihood_test"]) for row in rows]
     check(values[-1] > values[0] + 5, f"the likelihood rises: {values[0]} to {values[-1]}")
-
-
-def checkpoints(out: Path) -> list[Path]:
-    return sorted(out.glob("units/*/checkpoints/step-*.h5"))
 
 
 def test_kills(where: Path, name: str, text: str, kills: int) -> None:

@@ -14,7 +14,7 @@ import sys
 import zlib
 from pathlib import Path
 
-from support import PATIENCE, check, descendants, finish, folder, kill_all, run, same, start, strike, table, wait_for
+from support import PATIENCE, check, checkpoints, descendants, finish, folder, kill_all, run, same, start, strike, table, wait_for
 
 FILES = ("results.h5", "ladder.h5", "samples.h5")
 # Two modes, up and down, that Gibbs sampling alone hardly leaves.
@@ -170,10 +170,6 @@ def test_ranks(where: Path) -> None:
                 same(where / f"{kind}-1-1" / file, out / file, f"{kind}, {file}: {ranks} ranks x {threads} threads")
     probabilities = values(where / "probabilities-1-1" / "samples.h5", "samples")
     check(all(0 < p < 1 for p in probabilities) and len(probabilities) == 130 * 9, "probabilities are between 0 and 1")
-
-
-def checkpoints(out: Path) -> list[str]:
-    return sorted(p.name for p in out.glob("units/*/checkpoints/step-*.h5"))
 
 
 def test_kills(where: Path, kills: int) -> None:

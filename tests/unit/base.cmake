@@ -1,3 +1,4 @@
+simmer_test(base array SOURCES ${SIMMER_TEST_DIR}/base_array.c)
 simmer_test(base error SOURCES ${SIMMER_TEST_DIR}/base_error.c LINK Threads::Threads)
 simmer_test(base fault SOURCES ${SIMMER_TEST_DIR}/base_fault.c)
 simmer_test(base log SOURCES ${SIMMER_TEST_DIR}/base_log.c)

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "simmer/base/error.h"
+
 typedef enum {
   SMR_F64,
   SMR_F32,
@@ -43,5 +45,8 @@ typedef struct {
   int64_t n;
   smr_state_array arrays[SMR_STATE_ARRAYS];
 } smr_state;
+
+/* SMR_ERR_INTERNAL when there is no room. Local. */
+smr_status smr_state_append(smr_state *state, const smr_state_array *array) SMR_NODISCARD;
 
 #endif
